@@ -1,0 +1,79 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Everything built goes under build/. Targets:
+#   make              build/kvist
+#   make DEBUG=1      build/debug/kvist, with ASan and UBSan
+#   make unit         the unit test programs, with ASan and UBSan
+#   make core-check   the core asks nothing of its host but host.h
+#   make kernel-objs  the core as objects for the installed kernel headers
+.SUFFIXES:
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-builtin-rules
+
+B	:= build
+CC	:= $(if $(filter default,$(origin CC)),gcc,$(CC))
+
+WARN	:= -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla -Wundef \
+	   -Wpointer-arith -Wwrite-strings -Wno-unused-parameter -Wno-sign-compare \
+	   -Wno-missing-field-initializers
+CFLAGS_ALL := -std=gnu11 -D_GNU_SOURCE -g -pthread $(WARN) $(if $(WERROR),-Werror) -I. -MMD -MP \
+	   -fno-strict-aliasing
+SAN	:= -fsanitize=address,undefined -fno-sanitize=alignment -fno-sanitize-recover=undefined -fno-omit-frame-pointer
+PKGS	:= slirp liburing
+PKG_CFLAGS := $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
+PKG_LIBS := $(shell pkg-config --libs $(PKGS) 2>/dev/null)
+
+CORE	:= $(sort $(wildcard core/*/*.c core/*.c))
+SOFT	:= $(sort $(wildcard engine/soft/*.c))
+POSIX	:= $(sort $(wildcard port/posix/*.c))
+VMM	:= $(sort $(wildcard vmm/*.c vmm/*/*.c))
+CLI	:= $(sort $(wildcard cli/*.c))
+PROG	:= $(CORE) $(SOFT) $(POSIX) $(VMM) $(CLI)
+
+all: $(B)/kvist
+
+# variant,directory,flags,port
+define variant
+$(B)/$(1)/%.o: %.c
+	@mkdir -p $$(@D)
+	$$(CC) $$(CFLAGS_ALL) $(2) -Iport/$(3) $$(PKG_CFLAGS) -c -o $$@ $$<
+endef
+$(eval $(call variant,rel,-O2 -fno-plt,posix))
+$(eval $(call variant,dbg,-O1 $(SAN),posix))
+$(eval $(call variant,test,-O1 $(SAN) -DKVIST_TEST,test))
+
+obj = $(patsubst %.c,$(B)/$(1)/%.o,$(2))
+
+ifdef DEBUG
+all: $(B)/debug/kvist
+endif
+
+$(B)/kvist: $(call obj,rel,$(PROG))
+	$(CC) -pthread -o $@ $^ $(PKG_LIBS)
+$(B)/debug/kvist: $(call obj,dbg,$(PROG))
+	@mkdir -p $(@D)
+	$(CC) -pthread $(SAN) -o $@ $^ $(PKG_LIBS)
+
+# The core and the software engine, for other programs of the tree.
+$(B)/libkvist.a: $(call obj,rel,$(CORE) $(SOFT) $(POSIX))
+	@rm -f $@
+	ar rcs $@ $^
+
+# Unit tests: one program a file, tests/unit/test_NAME.c, against the library
+# built with sanitizers and the test port.
+TESTLIB := $(B)/libtest.a
+$(TESTLIB): $(call obj,test,$(CORE) $(SOFT) $(filter-out vmm/kvm_device.c,$(VMM)) $(wildcard port/test/*.c))
+	@rm -f $@
+	ar rcs $@ $^
+UNITS	:= $(patsubst tests/unit/test_%.c,$(B)/unit/%,$(sort $(wildcard tests/unit/test_*.c)))
+$(B)/unit/%: $(B)/test/tests/unit/test_%.o $(TESTLIB)
+	@mkdir -p $(@D)
+	$(CC) -pthread $(SAN) -o $@ $< $(TESTLIB) $(PKG_LIBS) -lcmocka
+unit: $(UNITS)
+
+clean:
+	rm -rf $(B)
+
+.PHONY: all unit clean core-check kernel-objs
+.SECONDARY:
+-include $(wildcard $(B)/*/*/*.d $(B)/*/*/*/*.d $(B)/*/*/*/*/*.d)
+-include make/*.mk

@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * irq.h - interrupts of one VM: GSI routing to PIC, IOAPIC and MSI, irqfds,
+ * and what a vCPU's run loop asks of its local APIC.
+ */
+#ifndef CORE_IRQ_H
+#define CORE_IRQ_H
+
+#include <linux/kvm.h>
+#include "core/host.h"
+
+struct vm;
+struct vcpu;
+struct pic;
+struct ioapic;
+struct pit;
+struct irq_routes;
+struct irqfd;
+
+enum irqchip_mode { IRQCHIP_NONE, IRQCHIP_KERNEL, IRQCHIP_SPLIT };
+
+struct irqs {
+	enum irqchip_mode mode;
+	struct pic *pic;
+	struct ioapic *ioapic;
+	struct pit *pit;
+	u32 n_pins;			/* SPLIT: IOAPIC pins user space emulates */
+	host_mutex_t lock;		/* routes replacement, irqfds */
+	host_spin_t route_lock;		/* reading routes */
+	struct irq_routes *routes;
+	struct irqfd *irqfds;
+	bool x2apic_32bit_ids, x2apic_no_broadcast_quirk;
+};
+
+int irqs_init(struct vm *vm);
+void irqs_fini(struct vm *vm);
+
+/* KVM_CREATE_IRQCHIP, KVM_CAP_SPLIT_IRQCHIP, KVM_CREATE_PIT2, ...: KVM's errors. */
+int irqs_create(struct vm *vm);
+int irqs_create_split(struct vm *vm, u32 pins);
+int irqs_get_chip(struct vm *vm, struct kvm_irqchip *chip);
+int irqs_set_chip(struct vm *vm, const struct kvm_irqchip *chip);
+int pit_create(struct vm *vm, const struct kvm_pit_config *cfg);
+int pit_get(struct vm *vm, struct kvm_pit_state2 *st);
+int pit_set(struct vm *vm, const struct kvm_pit_state2 *st);
+int pit_reinject(struct vm *vm, const struct kvm_reinject_control *rc);
+
+/* KVM_SET_GSI_ROUTING; entries already in host memory. */
+int irq_set_routes(struct vm *vm, const struct kvm_irq_routing_entry *e, u32 n);
+/* Drive a GSI; source tells sharers of a line apart (KVM_IRQ_LINE is 0).
+ * Returns >0 delivered, 0 coalesced, <0 ignored (masked, no such GSI). */
+int irq_set_level(struct vm *vm, u32 source, u32 gsi, bool level);
+/* KVM_SIGNAL_MSI: >0 delivered, 0 blocked, -EINVAL. */
+int irq_msi(struct vm *vm, u64 addr, u32 data);
+/* KVM_IRQFD, with resample. */
+int irqfd_ioctl(struct vm *vm, const struct kvm_irqfd *arg);
+/* An EOI broadcast for vector reached the IOAPIC: resample, redeliver. */
+void irq_eoi(struct vm *vm, struct vcpu *v, u8 vector, bool level);
+
+/* --- local APIC, as its vCPU sees it (lapic.c) --- */
+
+int lapic_new(struct vcpu *v);
+void lapic_free(struct vcpu *v);
+void lapic_reset(struct vcpu *v, bool init);
+u64 lapic_get_base(struct vcpu *v);			/* IA32_APIC_BASE */
+int lapic_set_base(struct vcpu *v, u64 val, bool host);	/* 0 or 1: #GP */
+int lapic_get_state(struct vcpu *v, struct kvm_lapic_state *s);
+int lapic_set_state(struct vcpu *v, const struct kvm_lapic_state *s);
+/* MMIO when xAPIC is enabled: is gpa in this vCPU's APIC page? Then read, write. */
+bool lapic_in_range(struct vcpu *v, u64 gpa);
+int lapic_mmio_read(struct vcpu *v, u64 gpa, void *buf, unsigned int n);
+int lapic_mmio_write(struct vcpu *v, u64 gpa, const void *buf, unsigned int n);
+/* x2APIC MSRs 800h-8ffh: 0 or 1 (#GP). */
+int lapic_msr_read(struct vcpu *v, u32 index, u64 *val);
+int lapic_msr_write(struct vcpu *v, u32 index, u64 val);
+u64 lapic_get_tsc_deadline(struct vcpu *v);
+void lapic_set_tsc_deadline(struct vcpu *v, u64 tsc);
+u64 lapic_get_cr8(struct vcpu *v);
+void lapic_set_cr8(struct vcpu *v, u64 val);
+
+/* Does an interrupt wait that could be taken now if IF allowed it? Counts the
+ * PIC where its output reaches this vCPU (LVT0 ExtINT, virtual wire). */
+bool vcpu_intr_pending(struct vcpu *v);
+/* Acknowledge it: the vector (0-255), or -1 when it has gone away. */
+int vcpu_intr_ack(struct vcpu *v);
+/* INIT and SIPI that arrived since: LAPIC_INIT and LAPIC_SIPI bits, cleared by
+ * the call; a SIPI's vector is in v->sipi_vector. NMIs go to v->nmi_pending. */
+enum { LAPIC_INIT = 1, LAPIC_SIPI = 2 };
+unsigned int lapic_take_init_sipi(struct vcpu *v);
+bool lapic_has_init_sipi(struct vcpu *v);
+
+#endif

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * slots.h - guest physical memory: slots of the owning process's memory, and
+ * the dirty log. The only way the core reaches guest RAM.
+ *
+ * Readers (vCPUs, devices) hold vm->slots.lock for reading by being inside
+ * slots_enter()/slots_leave(); KVM_SET_USER_MEMORY_REGION replaces the table
+ * and waits until no reader uses the old one.
+ */
+#ifndef CORE_MEM_SLOTS_H
+#define CORE_MEM_SLOTS_H
+
+#include "core/host.h"
+
+#define SLOTS_MAX	509		/* user slots, KVM_CAP_NR_MEMSLOTS */
+
+struct vm;
+struct kvm_userspace_memory_region;
+
+struct slot {
+	u64 gpa, len;		/* bytes, page-aligned; len is never 0 in a table */
+	u64 hva;
+	u32 id, flags;		/* KVM_MEM_* */
+	u64 *dirty;		/* one bit a page, or NULL when not logged */
+	void *arch;		/* the engine's, one per slot (see engine.h) */
+};
+
+/* Sorted by gpa, immutable once published. */
+struct slot_table {
+	u32 n;
+	u64 generation;
+	struct slot slot[];
+};
+
+struct slots {
+	host_mutex_t lock;		/* writers */
+	struct slot_table *table;	/* published with release order */
+};
+
+int slots_init(struct slots *s);
+void slots_fini(struct slots *s);
+
+/* KVM_SET_USER_MEMORY_REGION: 0, -EINVAL, -EEXIST, -ENOMEM as KVM documents.
+ * The engine is told (memory_changed) before the old memory is let go. */
+int slots_set(struct vm *vm, const struct kvm_userspace_memory_region *r);
+/* KVM_GET_DIRTY_LOG: copies the bitmap out and clears it; the engine forgets
+ * its writable mappings of the slot first. */
+int slots_get_dirty(struct vm *vm, u32 id, void *user_bitmap);
+
+/* The slot that holds gpa, or NULL. Binary search with a one-entry hint. */
+const struct slot *slot_find(struct vm *vm, u64 gpa);
+static inline u64 slot_hva(const struct slot *s, u64 gpa) { return s->hva + (gpa - s->gpa); }
+void slot_mark_dirty(const struct slot *s, u64 gpa);
+
+/* RAM access across slots; -EFAULT when any byte is not RAM (or is read-only). */
+int gmem_read(struct vm *vm, u64 gpa, void *buf, size_t n);
+int gmem_write(struct vm *vm, u64 gpa, const void *buf, size_t n);
+
+#endif

@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* vcpu.h - one virtual CPU: x86 state, pending events, and its run loop. */
+#ifndef CORE_VCPU_H
+#define CORE_VCPU_H
+
+#include <linux/kvm.h>
+#include "core/x86/sys.h"
+
+struct vm;
+struct lapic;
+struct vcpu_pv;
+
+enum vcpu_req {			/* bits of vcpu->requests: do it before entering */
+	REQ_KICK	= 1 << 0,	/* look at interrupts and signals again */
+	REQ_TLB_FLUSH	= 1 << 1,	/* drop all cached translations */
+	REQ_EVENT	= 1 << 2,	/* an interrupt may have become deliverable */
+	REQ_CLOCK	= 1 << 3,	/* rewrite the kvmclock page */
+	REQ_TRIPLE	= 1 << 4,	/* injected triple fault */
+};
+
+#define VCPU_FRAGS	8
+
+/*
+ * Accesses of the current instruction that user space must make. The
+ * instruction is run again after each; those done already replay from here.
+ */
+struct vcpu_frag {
+	u64 gpa;
+	u8 data[8];
+	u8 len;
+	bool write, done;
+};
+
+struct vcpu_io {
+	struct vcpu_frag frag[VCPU_FRAGS];
+	u8 n, cursor;		/* frags recorded; how far the replay is */
+	bool pending;		/* KVM_RUN returned for frag[n - 1] or for port I/O */
+	bool pio_done;		/* user space has filled in or taken the port data */
+	bool msr_pending;
+};
+
+struct vcpu {
+	struct x86_cpu cpu;	/* first: container_of is free */
+	struct vm *vm;
+	u32 id, index;
+	struct kvm_run *run;	/* shared page, then PIO data, then coalesced ring */
+	struct lapic *apic;	/* NULL without in-kernel LAPIC */
+	void *engine;		/* the engine's part, vm->engine->vcpu_size bytes */
+	struct vcpu_pv *pv;	/* kvmclock and friends (core/api/pv.c) */
+
+	host_mutex_t lock;	/* one ioctl at a time */
+	host_wait_t wait;
+	u32 requests;		/* enum vcpu_req, atomic */
+	u32 in_guest;		/* 1 between entering and leaving the engine, atomic */
+	u8 mp_state;		/* KVM_MP_STATE_*; guarded by lock */
+
+	/* Events. A fault being delivered is in exc_pending; what was being
+	 * delivered when KVM_RUN had to leave stays injected. */
+	bool exc_pending, exc_injected;
+	struct x86_exc exc;
+	bool intr_injected, intr_soft;
+	u8 intr_vector;		/* KVM_INTERRUPT without in-kernel irqchip, or injected */
+	u32 nmi_pending;	/* atomic; at most 2 queued */
+	bool nmi_injected, smi_pending;
+
+	struct vcpu_io io;
+	bool immediate_halt_poll;
+
+	struct kvm_cpuid_entry2 *cpuid;
+	u32 n_cpuid;
+	u64 tsc_offset;		/* guest TSC = host TSC + offset */
+	u64 tsc_adjust;
+	u32 guest_debug;	/* KVM_GUESTDBG_* */
+	u64 guest_dr[8];
+	u32 sipi_vector;
+	u64 vapic_gpa;
+	/* Plain-value MSRs, indexed by core/x86/msr.c's own table. */
+	u64 msr[96];
+	u64 mce_bank[32][4];
+	u64 stat[16];
+	u64 sigmask;		/* KVM_SET_SIGNAL_MASK */
+	bool sigmask_set;
+};
+
+static inline struct vcpu *cpu_vcpu(struct x86_cpu *c)
+{
+	return container_of(c, struct vcpu, cpu);
+}
+
+int vcpu_new(struct vm *vm, u32 id, struct vcpu **out);
+void vcpu_free(struct vcpu *v);
+
+/* KVM_RUN: 0 with run->exit_reason set, -EINTR, -EFAULT, ... */
+int vcpu_run(struct vcpu *v);
+
+static inline void vcpu_request(struct vcpu *v, u32 req)
+{
+	__atomic_fetch_or(&v->requests, req, __ATOMIC_SEQ_CST);
+}
+
+/* Make v notice its requests soon: wakes it when halted, kicks it out of the
+ * engine when running. Any context. */
+void vcpu_kick(struct vcpu *v);
+
+/* The x86_env of a vCPU (core/vcpu/env.c). */
+extern const struct x86_env vcpu_env;
+
+#endif

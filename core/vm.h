@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* vm.h - one virtual machine. */
+#ifndef CORE_VM_H
+#define CORE_VM_H
+
+#include <linux/kvm.h>
+#include "core/mem/bus.h"
+#include "core/mem/slots.h"
+#include "core/irq/irq.h"
+#include "core/vcpu/vcpu.h"
+#include "engine/engine.h"
+
+#define VM_VCPUS_MAX	64
+
+struct vm {
+	const struct engine *engine;
+	void *engine_vm;
+	host_mutex_t lock;		/* vcpu[], n_vcpus, irqchip creation, caps */
+	struct slots slots;
+	struct bus pio, mmio;
+	struct irqs irqs;		/* PIC, IOAPIC, PIT, routes, irqfds */
+	struct vcpu *vcpu[VM_VCPUS_MAX];	/* by index, dense; published with release */
+	u32 n_vcpus;
+	u32 boot_cpu_id;
+	u64 tss_addr, identity_addr;
+	s64 clock_offset;		/* kvmclock = host_now_ns + offset */
+	host_mutex_t bus_lock;		/* split locked accesses */
+	u32 max_vcpu_id;
+};
+
+int vm_new(const struct engine *e, struct vm **out);
+void vm_free(struct vm *vm);		/* all vCPUs are gone already */
+struct vcpu *vm_vcpu_by_id(struct vm *vm, u32 id);
+
+#endif

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* engine.h - what runs guest code. One constant table an engine. */
+#ifndef ENGINE_H
+#define ENGINE_H
+
+#include "core/host.h"
+
+struct vm;
+struct vcpu;
+struct slot;
+struct slot_table;
+
+struct engine {
+	const char *name;
+	bool (*present)(void);
+	size_t vm_size, vcpu_size;	/* private parts, allocated zeroed by the core */
+	int (*vm_init)(struct vm *vm);
+	void (*vm_fini)(struct vm *vm);
+	int (*vcpu_init)(struct vcpu *v);
+	void (*vcpu_fini)(struct vcpu *v);
+
+	/*
+	 * Run guest code until something needs the core. On entry the core has
+	 * injected what could be; v->cpu is current before and after. Returns
+	 * an enum run_result: RUN_END (requests pending or an event became
+	 * deliverable), RUN_EXIT (v->run filled in), RUN_HALT, RUN_SHUTDOWN;
+	 * or -errno (-EFAULT: guest memory gone).
+	 */
+	int (*run)(struct vcpu *v);
+	/* Leave run() soon. Any context, must not sleep. */
+	void (*kick)(struct vcpu *v);
+
+	/* Guest state was written from outside (KVM_SET_*). */
+	void (*state_changed)(struct vcpu *v);
+	/* Slots are about to change: no vCPU may use host addresses of [gpa,
+	 * gpa + len) after this returns. Called with the new table published. */
+	void (*memory_changed)(struct vm *vm, u64 gpa, u64 len);
+	/* Forget writable mappings of the range, so that the next write marks
+	 * the dirty log again. */
+	void (*write_protect)(struct vm *vm, u64 gpa, u64 len);
+	/* A device or the core wrote guest RAM at gpa (code caches). May be NULL. */
+	void (*memory_written)(struct vm *vm, u64 gpa, u64 len);
+
+	/* x86_env's TLB hooks for this engine; any may be NULL. */
+	void (*filled)(struct vcpu *v, const void *xlat);
+	void (*flush)(struct vcpu *v, int what, u64 lin);
+	void (*mode_changed)(struct vcpu *v);
+
+	/* Feature bits this engine adds to or takes from the core's CPUID. */
+	void (*cpuid_adjust)(u32 leaf, u32 sub, u32 out[4]);
+};
+
+extern const struct engine engine_soft;
+
+#endif

@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * pci.h - PCI functions, their configuration space, BARs, MSI-X and INTx.
+ * Source: PCI Local Bus 3.0, PCI Express Base (ECAM), PCI Firmware 3.x.
+ */
+#ifndef VMM_PCI_H
+#define VMM_PCI_H
+
+#include "vmm/machine/machine.h"
+
+#define PCI_CFG_SIZE	4096
+#define PCI_BARS	6
+
+struct pci_dev;
+
+struct pci_bar {
+	u64 size;			/* power of two; 0: absent */
+	bool io, is64, prefetch;
+	struct io_range range;		/* ops; base follows the BAR register */
+	bool mapped;
+};
+
+struct pci_msix {
+	unsigned int n;			/* vectors */
+	u8 bar, cap;			/* BAR with the table, capability offset */
+	struct pci_msix_entry {
+		u64 addr;
+		u32 data, ctrl;
+		bool pending;
+		int eventfd;		/* irqfd of the route, -1: none yet */
+		unsigned int gsi;
+	} *entry;
+};
+
+struct pci_dev {
+	struct machine *m;
+	const char *name;
+	u8 slot, fn;
+	u8 cfg[PCI_CFG_SIZE];
+	u8 wmask[PCI_CFG_SIZE];		/* bits the guest may write */
+	struct pci_bar bar[PCI_BARS];
+	struct pci_msix msix;
+	u8 intx_pin;			/* 1 to 4, 0: none */
+	bool intx_level;
+	u16 cap_next;			/* where the next capability goes */
+	/* After a guest write to config space; may be NULL. */
+	void (*cfg_written)(struct pci_dev *d, unsigned int off, unsigned int n);
+	void (*free)(struct pci_dev *d);
+};
+
+/* Host bridge, ECAM and ports cf8/cfc; registers itself on both buses. */
+int pci_bus_new(struct machine *m, struct pci_bus **out);
+void pci_bus_free(struct pci_bus *b);	/* frees the devices too */
+void pci_bus_reset(struct pci_bus *b);
+
+/* Fill in ids, then add: the next free slot, BAR addresses assigned so that a
+ * guest without firmware finds them set and enabled. */
+void pci_dev_init(struct pci_dev *d, struct machine *m, const char *name,
+		  u16 vendor, u16 device, u32 class_rev);
+int pci_dev_bar(struct pci_dev *d, unsigned int n, const struct pci_bar *bar);
+/* Reserve a capability; returns its offset. */
+unsigned int pci_dev_cap(struct pci_dev *d, u8 id, unsigned int size);
+/* MSI-X table and PBA inside BAR bar, from offset off. */
+int pci_dev_msix(struct pci_dev *d, unsigned int bar, u32 off, unsigned int n_vectors);
+bool pci_msix_enabled(const struct pci_dev *d);
+/* Send vector n (pended while masked). */
+void pci_msix_notify(struct pci_dev *d, unsigned int n);
+void pci_intx(struct pci_dev *d, bool level);
+int pci_dev_add(struct pci_bus *b, struct pci_dev *d);
+struct pci_dev *pci_dev_at(struct pci_bus *b, unsigned int slot, unsigned int fn);
+
+#endif
