@@ -75,9 +75,8 @@ void host_timer_cancel(host_timer_t *t);
 void host_timer_fini(host_timer_t *t);
 
 struct host_wait {
-	pthread_mutex_t lock;
-	pthread_cond_t cond;
-	u32 futex;
+	u32 state;		/* awake, asleep or woken; atomic */
+	int fd;			/* an eventfd that ends the sleep */
 };
 typedef struct host_wait host_wait_t;
 void host_wait_init(host_wait_t *w);
