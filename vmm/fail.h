@@ -11,5 +11,11 @@
 int fail(int err, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 /* The same without an error to return: "kvist: warning: ...". */
 void warn(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+/* Neither: "kvist: ...". */
+void note(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+
+/* What to print before each line; "\r" while the terminal is in raw mode, so
+ * that the line starts at the left, else "". */
+void fail_set_prefix(const char *(*fn)(void));
 
 #endif

@@ -34,6 +34,8 @@ struct loop_poller {
 	int (*fill)(void *arg, struct pollfd *fds, int max, int *timeout_ms);
 	void (*done)(void *arg, const struct pollfd *fds, int n, int poll_error);
 	void *arg;
+	/* The loop's own. */
+	int first, n;
 	struct loop_poller *next;
 };
 void loop_poller_add(struct loop *l, struct loop_poller *p);

@@ -24,6 +24,13 @@ struct ram {
 	int memfd;		/* all regions are parts of it */
 };
 
+/*
+ * size bytes (a multiple of the page size): from address 0 up to low_end, the
+ * rest from high_base. -ENOMEM, -EMFILE, ...; nothing is printed.
+ */
+int ram_init(struct ram *r, u64 size, u64 low_end, u64 high_base);
+void ram_fini(struct ram *r);		/* also after a failed or no ram_init */
+
 /* 0, or -EFAULT when any byte of the range is not RAM. */
 int ram_read(const struct ram *r, u64 gpa, void *buf, size_t n);
 int ram_write(struct ram *r, u64 gpa, const void *buf, size_t n);
