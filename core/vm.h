@@ -11,6 +11,10 @@
 #include "engine/engine.h"
 
 #define VM_VCPUS_MAX	64
+#define VM_VCPU_IDS_MAX	1024	/* KVM_CAP_MAX_VCPU_ID: ids are below it */
+
+struct ioevent;
+struct mmio_zone;
 
 struct vm {
 	const struct engine *engine;
@@ -26,6 +30,10 @@ struct vm {
 	s64 clock_offset;		/* kvmclock = host_now_ns + offset */
 	host_mutex_t bus_lock;		/* split locked accesses */
 	u32 max_vcpu_id;
+	struct ioevent *ioevents;	/* ioeventfds; guarded by lock */
+	struct mmio_zone *zones;	/* coalesced zones; guarded by lock */
+	host_spin_t ring_lock;		/* inserting into ring */
+	struct kvm_coalesced_mmio_ring *ring;	/* the first vCPU's; NULL: none yet */
 };
 
 int vm_new(const struct engine *e, struct vm **out);

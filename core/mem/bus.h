@@ -17,14 +17,16 @@ struct bus_ops {
 
 struct bus_dev {
 	const struct bus_ops *ops;
-	u64 base, len;
+	u64 base, len;		/* len 0: any access that starts at base */
+	bool uncounted;		/* does not count against BUS_DEVS_MAX (ioeventfd) */
 };
 
 #define BUS_DEVS_MAX 1000
 
 struct bus {
-	host_mutex_t lock;	/* dev, n */
-	unsigned int n;
+	host_mutex_t lock;	/* all below; held in the devices' callbacks */
+	unsigned int n, cap, uncounted;
+	u64 max_len;		/* of any device ever added */
 	struct bus_dev **dev;	/* sorted by base; overlaps allowed (ioeventfd) */
 };
 

@@ -3,9 +3,11 @@
  * slots.h - guest physical memory: slots of the owning process's memory, and
  * the dirty log. The only way the core reaches guest RAM.
  *
- * Readers (vCPUs, devices) hold vm->slots.lock for reading by being inside
- * slots_enter()/slots_leave(); KVM_SET_USER_MEMORY_REGION replaces the table
- * and waits until no reader uses the old one.
+ * A vCPU's thread in KVM_RUN reads the table without a lock;
+ * KVM_SET_USER_MEMORY_REGION publishes a new one and then waits, in
+ * engine->memory_changed(), until every vCPU has let go of the old. Everybody
+ * else (other ioctls, devices) holds slots.lock around slot_find() and what it
+ * does with the slot, and around gmem_read() and gmem_write().
  */
 #ifndef CORE_MEM_SLOTS_H
 #define CORE_MEM_SLOTS_H
@@ -35,6 +37,7 @@ struct slot_table {
 struct slots {
 	host_mutex_t lock;		/* writers */
 	struct slot_table *table;	/* published with release order */
+	u32 hint;			/* where the last search ended; any value will do */
 };
 
 int slots_init(struct slots *s);

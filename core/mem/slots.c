@@ -1,0 +1,295 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Source of the rules: Documentation/virt/kvm/api.rst, section
+ * KVM_SET_USER_MEMORY_REGION. */
+#include "core/vm.h"
+
+#define PAGE		4096ull
+#define PAGES_MAX	((1ull << 31) - 1)
+#define GPA_END		(1ull << 52)
+#define USER_END	((1ull << 47) - PAGE)	/* what a process may map */
+
+int slots_init(struct slots *s)
+{
+	memset(s, 0, sizeof(*s));
+	host_mutex_init(&s->lock);
+	s->table = host_alloc(sizeof(*s->table));
+	return s->table ? 0 : -ENOMEM;
+}
+
+void slots_fini(struct slots *s)
+{
+	for (u32 i = 0; s->table && i < s->table->n; i++)
+		host_free(s->table->slot[i].dirty);
+	host_free(s->table);
+	s->table = NULL;
+}
+
+static struct slot_table *table_get(struct vm *vm)
+{
+	return __atomic_load_n(&vm->slots.table, __ATOMIC_ACQUIRE);
+}
+
+static u64 dirty_words(u64 len)
+{
+	return (len / PAGE + 63) / 64;
+}
+
+static struct slot *slot_by_id(struct slot_table *t, u32 id)
+{
+	for (u32 i = 0; i < t->n; i++)
+		if (t->slot[i].id == id)
+			return &t->slot[i];
+	return NULL;
+}
+
+static int region_check(const struct kvm_userspace_memory_region *r)
+{
+	if (r->flags & ~(KVM_MEM_LOG_DIRTY_PAGES | KVM_MEM_READONLY))
+		return -EINVAL;
+	if ((r->memory_size | r->guest_phys_addr | r->userspace_addr) & (PAGE - 1))
+		return -EINVAL;
+	if (r->userspace_addr > USER_END || r->memory_size > USER_END - r->userspace_addr)
+		return -EINVAL;
+	if (r->slot >= SLOTS_MAX)	/* the upper half is the address space: only 0 */
+		return -EINVAL;
+	if (r->guest_phys_addr + r->memory_size < r->guest_phys_addr ||
+	    r->memory_size / PAGE > PAGES_MAX)
+		return -EINVAL;
+	return 0;
+}
+
+/* Does anything but slot id lie in the range? */
+static bool region_overlaps(const struct slot_table *t, u32 id, u64 gpa, u64 len)
+{
+	for (u32 i = 0; i < t->n; i++) {
+		const struct slot *s = &t->slot[i];
+
+		if (s->id != id && gpa < s->gpa + s->len && s->gpa < gpa + len)
+			return true;
+	}
+	return false;
+}
+
+/* A copy of the table without slot id and with add (may be NULL). */
+static struct slot_table *table_replace(const struct slot_table *old, u32 id,
+					const struct slot *add)
+{
+	struct slot_table *t = host_alloc(sizeof(*t) + (old->n + 1) * sizeof(t->slot[0]));
+
+	if (!t)
+		return NULL;
+	t->generation = old->generation + 1;
+	for (u32 i = 0; i < old->n; i++) {
+		const struct slot *s = &old->slot[i];
+
+		if (s->id == id)
+			continue;
+		if (add && add->gpa < s->gpa) {
+			t->slot[t->n++] = *add;
+			add = NULL;
+		}
+		t->slot[t->n++] = *s;
+	}
+	if (add)
+		t->slot[t->n++] = *add;
+	return t;
+}
+
+static void tell_engine(struct vm *vm, u64 gpa, u64 len)
+{
+	if (vm->engine->memory_changed)
+		vm->engine->memory_changed(vm, gpa, len);
+}
+
+/*
+ * Publish the table with add in place of old, either of which may be NULL, and
+ * return once nobody uses the former one.
+ */
+static int table_swap(struct vm *vm, u32 id, const struct slot *old, const struct slot *add)
+{
+	struct slot_table *was = vm->slots.table, *t = table_replace(was, id, add);
+	struct slot gone = old ? *old : (struct slot){ 0 };
+
+	if (!t)
+		return -ENOMEM;
+	__atomic_store_n(&vm->slots.table, t, __ATOMIC_SEQ_CST);
+	if (gone.len)
+		tell_engine(vm, gone.gpa, gone.len);
+	if (add && (!gone.len || add->gpa != gone.gpa))
+		tell_engine(vm, add->gpa, add->len);
+	if (gone.dirty && (!add || gone.dirty != add->dirty))
+		host_free(gone.dirty);
+	host_free(was);
+	return 0;
+}
+
+static int slots_set_locked(struct vm *vm, const struct kvm_userspace_memory_region *r)
+{
+	struct slot_table *t = vm->slots.table;
+	struct slot *old = slot_by_id(t, r->slot);
+	struct slot add = { .gpa = r->guest_phys_addr, .len = r->memory_size,
+			    .hva = r->userspace_addr, .id = r->slot, .flags = r->flags };
+	bool moved = !old || old->gpa != add.gpa;
+	int err;
+
+	if (!r->memory_size)
+		return old ? table_swap(vm, r->slot, old, NULL) : -EINVAL;
+	if (old) {
+		if (old->hva != add.hva || old->len != add.len ||
+		    (old->flags ^ add.flags) & KVM_MEM_READONLY)
+			return -EINVAL;
+		if (!moved && old->flags == add.flags)
+			return 0;
+		add.arch = old->arch;
+	}
+	if (moved && region_overlaps(t, r->slot, add.gpa, add.len))
+		return -EEXIST;
+	if (moved && add.gpa + add.len > GPA_END)
+		return -EINVAL;
+	if (add.flags & KVM_MEM_LOG_DIRTY_PAGES) {
+		add.dirty = old ? old->dirty : NULL;
+		if (!add.dirty)
+			add.dirty = host_alloc(dirty_words(add.len) * 8);
+		if (!add.dirty)
+			return -ENOMEM;
+	}
+	err = table_swap(vm, r->slot, old, &add);
+	if (err && add.dirty && (!old || add.dirty != old->dirty))
+		host_free(add.dirty);
+	return err;
+}
+
+int slots_set(struct vm *vm, const struct kvm_userspace_memory_region *r)
+{
+	int err = region_check(r);
+
+	if (err)
+		return err;
+	host_mutex_lock(&vm->slots.lock);
+	err = slots_set_locked(vm, r);
+	host_mutex_unlock(&vm->slots.lock);
+	return err;
+}
+
+/* Take the bits out of the log, then have writable mappings forgotten: a page
+ * written in between was dirty before, so it is in what was taken. */
+static int dirty_take(struct vm *vm, struct slot *s, void *user_bitmap)
+{
+	u64 words = dirty_words(s->len);
+	u64 *copy = host_alloc(words * 8);
+	bool any = false;
+	int err;
+
+	if (!copy)
+		return -ENOMEM;
+	for (u64 i = 0; i < words; i++) {
+		if (!READ_ONCE(s->dirty[i]))
+			continue;
+		copy[i] = __atomic_exchange_n(&s->dirty[i], 0, __ATOMIC_SEQ_CST);
+		any = true;
+	}
+	if (any && vm->engine->write_protect)
+		vm->engine->write_protect(vm, s->gpa, s->len);
+	err = host_copy_to_user(user_bitmap, copy, words * 8);
+	host_free(copy);
+	return err;
+}
+
+int slots_get_dirty(struct vm *vm, u32 id, void *user_bitmap)
+{
+	struct slot *s;
+	int err = -ENOENT;
+
+	if (id >= SLOTS_MAX)
+		return -EINVAL;
+	host_mutex_lock(&vm->slots.lock);
+	s = slot_by_id(vm->slots.table, id);
+	if (s && s->dirty)
+		err = dirty_take(vm, s, user_bitmap);
+	host_mutex_unlock(&vm->slots.lock);
+	return err;
+}
+
+const struct slot *slot_find(struct vm *vm, u64 gpa)
+{
+	const struct slot_table *t = table_get(vm);
+	u32 i = READ_ONCE(vm->slots.hint), lo = 0, hi = t->n;
+
+	if (i < hi && gpa - t->slot[i].gpa < t->slot[i].len)
+		return &t->slot[i];
+	while (lo < hi) {
+		u32 mid = lo + (hi - lo) / 2;
+
+		if (t->slot[mid].gpa <= gpa)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	if (!lo || gpa - t->slot[lo - 1].gpa >= t->slot[lo - 1].len)
+		return NULL;
+	WRITE_ONCE(vm->slots.hint, lo - 1);
+	return &t->slot[lo - 1];
+}
+
+void slot_mark_dirty(const struct slot *s, u64 gpa)
+{
+	u64 page = (gpa - s->gpa) / PAGE;
+	u64 bit = 1ull << page % 64;
+
+	if (s->dirty && !(READ_ONCE(s->dirty[page / 64]) & bit))
+		__atomic_fetch_or(&s->dirty[page / 64], bit, __ATOMIC_SEQ_CST);
+}
+
+int gmem_read(struct vm *vm, u64 gpa, void *buf, size_t n)
+{
+	while (n) {
+		const struct slot *s = slot_find(vm, gpa);
+		size_t part;
+		int err;
+
+		if (!s)
+			return -EFAULT;
+		part = min((u64)n, s->len - (gpa - s->gpa));
+		err = host_read_hva(buf, (const void *)(uintptr_t)slot_hva(s, gpa), part);
+		if (err)
+			return err;
+		buf = (u8 *)buf + part;
+		gpa += part;
+		n -= part;
+	}
+	return 0;
+}
+
+static int slot_write(struct vm *vm, const struct slot *s, u64 gpa, const void *buf, size_t n)
+{
+	int err = host_write_hva((void *)(uintptr_t)slot_hva(s, gpa), buf, n);
+
+	if (err)
+		return err;
+	if (s->dirty)
+		for (u64 page = gpa & ~(PAGE - 1); page < gpa + n; page += PAGE)
+			slot_mark_dirty(s, page < gpa ? gpa : page);
+	if (vm->engine->memory_written)
+		vm->engine->memory_written(vm, gpa, n);
+	return 0;
+}
+
+int gmem_write(struct vm *vm, u64 gpa, const void *buf, size_t n)
+{
+	while (n) {
+		const struct slot *s = slot_find(vm, gpa);
+		size_t part;
+		int err;
+
+		if (!s || s->flags & KVM_MEM_READONLY)
+			return -EFAULT;
+		part = min((u64)n, s->len - (gpa - s->gpa));
+		err = slot_write(vm, s, gpa, buf, part);
+		if (err)
+			return err;
+		buf = (const u8 *)buf + part;
+		gpa += part;
+		n -= part;
+	}
+	return 0;
+}

@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "core/vm.h"
+#include "core/api/ioevent.h"
+
+static int vm_engine_init(struct vm *vm)
+{
+	int err = 0;
+
+	if (vm->engine->vm_size) {
+		vm->engine_vm = host_alloc(vm->engine->vm_size);
+		if (!vm->engine_vm)
+			return -ENOMEM;
+	}
+	if (vm->engine->vm_init)
+		err = vm->engine->vm_init(vm);
+	if (err) {
+		host_free(vm->engine_vm);
+		vm->engine_vm = NULL;
+	}
+	return err;
+}
+
+int vm_new(const struct engine *e, struct vm **out)
+{
+	struct vm *vm = host_alloc(sizeof(*vm));
+	int err;
+
+	if (!vm)
+		return -ENOMEM;
+	vm->engine = e;
+	vm->max_vcpu_id = VM_VCPU_IDS_MAX;
+	vm->clock_offset = -(s64)host_now_ns();	/* kvmclock starts at 0 */
+	host_mutex_init(&vm->lock);
+	host_mutex_init(&vm->bus_lock);
+	host_spin_init(&vm->ring_lock);
+	err = slots_init(&vm->slots);
+	if (err)
+		goto free_vm;
+	err = bus_init(&vm->pio);
+	if (err)
+		goto fini_slots;
+	err = bus_init(&vm->mmio);
+	if (err)
+		goto fini_pio;
+	err = vm_engine_init(vm);
+	if (err)
+		goto fini_mmio;
+	err = irqs_init(vm);
+	if (err)
+		goto fini_engine;
+	*out = vm;
+	return 0;
+
+fini_engine:
+	if (e->vm_fini)
+		e->vm_fini(vm);
+	host_free(vm->engine_vm);
+fini_mmio:
+	bus_fini(&vm->mmio);
+fini_pio:
+	bus_fini(&vm->pio);
+fini_slots:
+	slots_fini(&vm->slots);
+free_vm:
+	host_free(vm);
+	return err;
+}
+
+void vm_free(struct vm *vm)
+{
+	if (!vm)
+		return;
+	ioevents_free(vm);
+	irqs_fini(vm);
+	if (vm->engine->vm_fini)
+		vm->engine->vm_fini(vm);
+	host_free(vm->engine_vm);
+	bus_fini(&vm->mmio);
+	bus_fini(&vm->pio);
+	slots_fini(&vm->slots);
+	host_free(vm);
+}
+
+struct vcpu *vm_vcpu_by_id(struct vm *vm, u32 id)
+{
+	u32 n = __atomic_load_n(&vm->n_vcpus, __ATOMIC_ACQUIRE);
+
+	/* Ids mostly are indices. */
+	if (id < n && vm->vcpu[id]->id == id)
+		return vm->vcpu[id];
+	for (u32 i = 0; i < n; i++)
+		if (vm->vcpu[i]->id == id)
+			return vm->vcpu[i];
+	return NULL;
+}
