@@ -188,6 +188,8 @@ struct x86_cpu {
 
 	u64 lin_mask;		/* ~0 in 64-bit mode, else 0xffffffff */
 	struct x86_tlb *tlb;	/* for accesses at the present privilege */
+	struct x86_tlb *tlb_sys; /* for implicit supervisor accesses: descriptor
+				 * tables, TSS; NULL: none */
 	struct x86_eseg eseg[X86_GS + 1];
 
 	u8 mode;		/* enum x86_mode of CS */
@@ -196,6 +198,8 @@ struct x86_cpu {
 	bool smm, nmi_masked;
 	bool stack32, stack64;	/* width of rSP: neither is 16 bits */
 	bool paging;		/* CR0.PG */
+	bool ac_check;		/* CR0.AM, RFLAGS.AC and CPL 3: no access may take
+				 * the fast path (eseg ends are 0) */
 
 	struct x86_seg seg[X86_NSEG];
 	struct x86_dtable gdt, idt;

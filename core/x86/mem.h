@@ -166,10 +166,14 @@ static __always_inline int x86_rmw_end(struct x86_cpu *c, struct x86_rmw *m, u64
 /* Linear addresses, no segment: access is a set of enum x86_access. n <= 4096. */
 int x86_lin_read(struct x86_cpu *c, u64 lin, void *buf, unsigned int n, unsigned int access);
 int x86_lin_write(struct x86_cpu *c, u64 lin, const void *buf, unsigned int n, unsigned int access);
-/* Instruction bytes at CS:RIP, at most max; stops early at a page that cannot
- * be fetched, as long as one byte could. Returns the count, or RUN_FAULT as -1
- * in *result. */
+/*
+ * Instruction bytes at CS:RIP, at most max (up to 4096); stops early at a page
+ * or limit beyond which nothing can be fetched, as long as one byte could: then
+ * RUN_OK with *got < max. When the decoder wants more than that, x86_fetch_at()
+ * with ip = RIP + *got raises the exception that stopped it.
+ */
 int x86_fetch(struct x86_cpu *c, u8 *buf, unsigned int max, unsigned int *got);
+int x86_fetch_at(struct x86_cpu *c, u64 ip, u8 *buf, unsigned int max, unsigned int *got);
 
 /* Stack, at the stack's present width. x86_push moves rSP only on success. */
 int x86_push(struct x86_cpu *c, unsigned int size, u64 val);

@@ -34,12 +34,18 @@ int x86_deliver_exc(struct x86_cpu *c);
 /* The same for an interrupt whose delivery may fault. */
 int x86_deliver_event(struct x86_cpu *c, const struct x86_event *ev);
 
+/* RFLAGS with what follows from a change of AC (TLB bank, alignment checks).
+ * VM must not change: that takes x86_set_rflags() and x86_mode_update(). */
+void x86_update_rflags(struct x86_cpu *c, u64 flags);
+
 /* Load a segment register with all protected-mode checks (MOV, POP, LDS). */
 int x86_load_seg(struct x86_cpu *c, unsigned int seg, u16 sel);
 
 /* MOV to CRn with every check and effect. RUN_OK, RUN_END, RUN_FAULT, ... */
 int x86_set_cr(struct x86_cpu *c, unsigned int n, u64 val);
 u64 x86_get_cr(struct x86_cpu *c, unsigned int n);
+/* WRMSR of EFER: 0, or 1 when the value raises #GP(0). LMA is not writable. */
+int x86_set_efer(struct x86_cpu *c, u64 val);
 
 /* Set the privilege level and what follows from it (TLB bank). */
 void x86_set_cpl(struct x86_cpu *c, u8 cpl);
