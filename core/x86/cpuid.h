@@ -53,4 +53,23 @@ static inline bool x86_has(const struct x86_cpu *c, enum x86_feature f)
 	return c->features[f / 64] >> (f % 64) & 1;
 }
 
+struct vcpu;
+struct engine;
+struct kvm_cpuid_entry2;
+
+#define CPUID_ENTRIES_MAX 80	/* more than that, old clients cannot take */
+
+/* KVM_GET_SUPPORTED_CPUID: fills at most max entries; the count, or -E2BIG. */
+int cpuid_supported(const struct engine *e, struct kvm_cpuid_entry2 *ent, u32 max);
+/* KVM_SET_CPUID2 with n entries in host memory: takes a copy. 0, -EINVAL, -ENOMEM. */
+int cpuid_set(struct vcpu *v, const struct kvm_cpuid_entry2 *ent, u32 n);
+/* The CPUID instruction, with the bits that follow the processor's state. */
+void vcpu_cpuid(struct vcpu *v, u32 leaf, u32 sub, u32 out[4]);
+/* The entry for leaf and sub as user space set it, or NULL. */
+const struct kvm_cpuid_entry2 *cpuid_find(const struct vcpu *v, u32 leaf, u32 sub);
+/* CR4 bits that the vCPU's CPUID does not offer. */
+u64 cpuid_cr4_reserved(const struct x86_cpu *c);
+/* XCR0 bits that may be set. */
+u64 cpuid_xcr0_supported(const struct vcpu *v);
+
 #endif

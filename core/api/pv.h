@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * pv.h - what a KVM guest is offered beyond hardware: kvmclock.
+ *
+ * Source: Documentation/virt/kvm/x86/msr.rst, cpuid.rst.
+ */
+#ifndef CORE_API_PV_H
+#define CORE_API_PV_H
+
+#include "core/host.h"
+
+struct vcpu;
+struct vm;
+
+/* CPUID 40000001h EAX: what is offered. */
+#define PV_FEATURES	(1u << 0 | 1u << 1 | 1u << 3 | 1u << 24)
+/* CLOCKSOURCE, NOP_IO_DELAY, CLOCKSOURCE2, CLOCKSOURCE_STABLE */
+
+/* Is idx one of the paravirtual MSRs? Then read and write: 0 or 1 (#GP). */
+bool pv_is_msr(u32 idx);
+int pv_msr_read(struct vcpu *v, u32 idx, u64 *val, bool host);
+int pv_msr_write(struct vcpu *v, u32 idx, u64 val, bool host);
+
+/* REQ_CLOCK: rewrite the guest's time page, if it asked for one. The caller is
+ * v's thread in KVM_RUN. */
+void pv_clock_update(struct vcpu *v);
+/* The clock was set or stopped: all vCPUs rewrite theirs. */
+void pv_clock_changed(struct vm *vm);
+/* KVM_KVMCLOCK_CTRL: tell the guest that it was stopped. 0 or -EINVAL. */
+int pv_clock_paused(struct vcpu *v);
+/* kvmclock now, in ns. */
+u64 pv_clock_now(struct vm *vm);
+
+#endif
