@@ -32,6 +32,9 @@ struct engine {
 
 	/* Guest state was written from outside (KVM_SET_*). */
 	void (*state_changed)(struct vcpu *v);
+	/* A slot of its own part (slot->arch). -ENOMEM. May be NULL. */
+	int (*slot_init)(struct vm *vm, struct slot *s);
+	void (*slot_fini)(struct vm *vm, struct slot *s);
 	/* Slots are about to change: no vCPU may use host addresses of [gpa,
 	 * gpa + len) after this returns. Called with the new table published. */
 	void (*memory_changed)(struct vm *vm, u64 gpa, u64 len);

@@ -34,9 +34,10 @@ struct vcpu_frag {
 struct vcpu_io {
 	struct vcpu_frag frag[VCPU_FRAGS];
 	u8 n, cursor;		/* frags recorded; how far the replay is */
-	bool pending;		/* KVM_RUN returned for frag[n - 1] or for port I/O */
+	bool pending;		/* KVM_RUN returned for frag[n - 1] */
+	bool pio_pending;	/* KVM_RUN returned for port I/O */
 	bool pio_done;		/* user space has filled in or taken the port data */
-	bool msr_pending;
+	u64 signature;		/* of the iteration the fragments belong to */
 };
 
 struct vcpu {
@@ -64,7 +65,8 @@ struct vcpu {
 	bool nmi_injected, smi_pending;
 
 	struct vcpu_io io;
-	bool immediate_halt_poll;
+	u64 cr8;		/* without in-kernel LAPIC */
+	u8 unhalt;		/* KVM_HC_KICK_CPU arrived, atomic */
 
 	struct kvm_cpuid_entry2 *cpuid;
 	u32 n_cpuid;
@@ -72,6 +74,7 @@ struct vcpu {
 	u64 tsc_adjust;
 	u32 guest_debug;	/* KVM_GUESTDBG_* */
 	u64 guest_dr[8];
+	bool bp_passed;		/* user space continued from a breakpoint */
 	u32 sipi_vector;
 	u64 vapic_gpa;
 	/* Plain-value MSRs, indexed by core/x86/msr.c's own table. */
@@ -92,6 +95,14 @@ void vcpu_free(struct vcpu *v);
 
 /* KVM_RUN: 0 with run->exit_reason set, -EINTR, -EFAULT, ... */
 int vcpu_run(struct vcpu *v);
+
+/* For engines: is user space's answer to an instruction's access waiting? Then
+ * run() executes that one instruction, calls vcpu_io_retired() when it is done
+ * (not after RUN_EXIT), and returns RUN_END. */
+bool vcpu_replaying(const struct vcpu *v);
+void vcpu_io_retired(struct vcpu *v);
+/* Must the engine return to the run loop? Cheap; asked after RUN_END. */
+bool vcpu_wants_attention(struct vcpu *v);
 
 static inline void vcpu_request(struct vcpu *v, u32 req)
 {

@@ -1,0 +1,327 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * env.c - the world around a vCPU's instructions: RAM, in-core devices, and
+ * what user space must answer.
+ *
+ * An access that user space must make is recorded as a fragment and the
+ * instruction gives up with RUN_EXIT. When KVM_RUN is called again the
+ * instruction runs from its start; accesses already answered replay from the
+ * fragments, so instructions need not know about any of this.
+ */
+#include "core/vm.h"
+#include "core/x86/cpuid.h"
+#include "core/x86/msr.h"
+#include "core/x86/walk.h"
+
+/* Registers that change when a repeated instruction commits an iteration. */
+static u64 io_signature(const struct x86_cpu *c)
+{
+	return c->gpr[X86_RCX] * 3 + c->gpr[X86_RSI] * 5 + c->gpr[X86_RDI] * 7;
+}
+
+/* An earlier iteration's fragments are of no use to this one. */
+static void io_drop_stale(struct vcpu *v)
+{
+	u64 sig = io_signature(&v->cpu);
+
+	if (v->io.n && v->io.signature != sig) {
+		v->io.n = 0;
+		v->io.cursor = 0;
+	}
+	v->io.signature = sig;
+}
+
+static int frag_exit(struct vcpu *v, const struct vcpu_frag *f)
+{
+	struct kvm_run *run = v->run;
+
+	run->exit_reason = KVM_EXIT_MMIO;
+	run->mmio.phys_addr = f->gpa;
+	run->mmio.len = f->len;
+	run->mmio.is_write = f->write;
+	memset(run->mmio.data, 0, sizeof(run->mmio.data));
+	memcpy(run->mmio.data, f->data, f->len);
+	v->io.pending = true;
+	return RUN_EXIT;
+}
+
+/* One access of up to 8 bytes that nothing in the core answers. */
+static int frag_access(struct vcpu *v, u64 gpa, void *buf, unsigned int n, bool write)
+{
+	struct vcpu_io *io = &v->io;
+	struct vcpu_frag *f;
+
+	io_drop_stale(v);
+	f = &io->frag[io->cursor];
+	if (io->cursor < io->n && f->done && f->gpa == gpa && f->len == n && f->write == write) {
+		io->cursor++;
+		if (!write)
+			memcpy(buf, f->data, n);
+		return RUN_OK;
+	}
+	if (io->cursor >= VCPU_FRAGS) {
+		/* No x86 instruction that we run needs as many. */
+		v->run->exit_reason = KVM_EXIT_INTERNAL_ERROR;
+		v->run->internal.suberror = KVM_INTERNAL_ERROR_EMULATION;
+		v->run->internal.ndata = 0;
+		return RUN_EXIT;
+	}
+	io->n = io->cursor + 1;
+	*f = (struct vcpu_frag){ .gpa = gpa, .len = n, .write = write };
+	if (write)
+		memcpy(f->data, buf, n);
+	return frag_exit(v, f);
+}
+
+static int mmio_piece(struct vcpu *v, u64 gpa, void *buf, unsigned int n, bool write)
+{
+	int err;
+
+	if (v->apic && lapic_in_range(v, gpa))
+		return write ? lapic_mmio_write(v, gpa, buf, n) : lapic_mmio_read(v, gpa, buf, n);
+	err = write ? bus_write(&v->vm->mmio, v, gpa, buf, n) :
+		      bus_read(&v->vm->mmio, v, gpa, buf, n);
+	if (!err)
+		return RUN_OK;
+	return frag_access(v, gpa, buf, n, write);
+}
+
+static int mmio_access(struct vcpu *v, u64 gpa, void *buf, unsigned int n, bool write)
+{
+	u8 *p = buf;
+	int r;
+
+	while (n) {
+		unsigned int piece = min(n, 8u);
+
+		r = mmio_piece(v, gpa, p, piece, write);
+		if (r)
+			return r;
+		gpa += piece;
+		p += piece;
+		n -= piece;
+	}
+	return RUN_OK;
+}
+
+static int env_read(struct x86_cpu *c, u64 gpa, void *buf, unsigned int n)
+{
+	struct vcpu *v = cpu_vcpu(c);
+	const struct slot *s = slot_find(v->vm, gpa);
+
+	if (likely(s))
+		return host_read_hva(buf, (void *)slot_hva(s, gpa), n);
+	return mmio_access(v, gpa, buf, n, false);
+}
+
+static int env_write(struct x86_cpu *c, u64 gpa, const void *buf, unsigned int n)
+{
+	struct vcpu *v = cpu_vcpu(c);
+	const struct slot *s = slot_find(v->vm, gpa);
+	int err;
+
+	if (unlikely(!s || s->flags & KVM_MEM_READONLY))
+		return mmio_access(v, gpa, (void *)buf, n, true);
+	err = host_write_hva((void *)slot_hva(s, gpa), buf, n);
+	if (err)
+		return err;
+	if (s->dirty)
+		slot_mark_dirty(s, gpa);
+	if (v->vm->engine->memory_written)
+		v->vm->engine->memory_written(v->vm, gpa, n);
+	return RUN_OK;
+}
+
+static int env_cmpxchg(struct x86_cpu *c, u64 gpa, u64 *old, u64 new_val, unsigned int n)
+{
+	struct vcpu *v = cpu_vcpu(c);
+	const struct slot *s = slot_find(v->vm, gpa);
+	u64 want = *old, now = 0;
+	int r;
+
+	if (s && !(s->flags & KVM_MEM_READONLY)) {
+		r = host_cmpxchg_hva((void *)slot_hva(s, gpa), old, new_val, n);
+		if (r < 0)
+			return r;
+		if (!r) {
+			if (s->dirty)
+				slot_mark_dirty(s, gpa);
+			if (v->vm->engine->memory_written)
+				v->vm->engine->memory_written(v->vm, gpa, n);
+		}
+		return RUN_OK;
+	}
+	r = env_read(c, gpa, &now, n);
+	if (r)
+		return r;
+	*old = now;
+	return now == want ? env_write(c, gpa, &new_val, n) : RUN_OK;
+}
+
+static void env_filled(struct x86_cpu *c, const struct x86_xlat *x)
+{
+	struct vcpu *v = cpu_vcpu(c);
+
+	if (v->vm->engine->filled)
+		v->vm->engine->filled(v, x);
+}
+
+static void env_flush(struct x86_cpu *c, enum x86_flush what, u64 lin)
+{
+	struct vcpu *v = cpu_vcpu(c);
+
+	if (v->vm->engine->flush)
+		v->vm->engine->flush(v, what, lin);
+}
+
+static void env_mode_changed(struct x86_cpu *c)
+{
+	struct vcpu *v = cpu_vcpu(c);
+
+	if (v->vm->engine->mode_changed)
+		v->vm->engine->mode_changed(v);
+}
+
+/* --- ports --- */
+
+static u8 *pio_page(struct vcpu *v)
+{
+	return (u8 *)v->run + KVM_PIO_PAGE_OFFSET * 4096;
+}
+
+/* Elements that in-core devices answered; stops at the first that none does. */
+static unsigned int pio_in_core(struct vcpu *v, u16 port, unsigned int size, bool in,
+				u8 *data, unsigned int count)
+{
+	unsigned int i;
+
+	for (i = 0; i < count; i++, data += size) {
+		int err = in ? bus_read(&v->vm->pio, v, port, data, size) :
+			       bus_write(&v->vm->pio, v, port, data, size);
+		if (err)
+			break;
+	}
+	return i;
+}
+
+static int env_pio(struct x86_cpu *c, u16 port, unsigned int size, bool in,
+		   void *data, unsigned int count)
+{
+	struct vcpu *v = cpu_vcpu(c);
+	struct kvm_run *run = v->run;
+
+	if (v->io.pio_done) {
+		v->io.pio_done = false;
+		if (in)
+			memcpy(data, pio_page(v), size * count);
+		return RUN_OK;
+	}
+	/* A device is there for all elements or for none. */
+	if (pio_in_core(v, port, size, in, data, count) == count)
+		return RUN_OK;
+	if (size * count > 4096)
+		return -EINVAL;
+	run->exit_reason = KVM_EXIT_IO;
+	run->io.direction = in ? KVM_EXIT_IO_IN : KVM_EXIT_IO_OUT;
+	run->io.size = size;
+	run->io.port = port;
+	run->io.count = count;
+	run->io.data_offset = KVM_PIO_PAGE_OFFSET * 4096;
+	if (!in)
+		memcpy(pio_page(v), data, size * count);
+	v->io.pio_pending = true;
+	return RUN_EXIT;
+}
+
+/* --- everything else --- */
+
+static int env_rdmsr(struct x86_cpu *c, u32 index, u64 *val)
+{
+	return msr_read(cpu_vcpu(c), index, val, false) ? x86_raise_err(c, X86_GP, 0) : RUN_OK;
+}
+
+static int env_wrmsr(struct x86_cpu *c, u32 index, u64 val)
+{
+	return msr_write(cpu_vcpu(c), index, val, false) ? x86_raise_err(c, X86_GP, 0) : RUN_OK;
+}
+
+static void env_cpuid(struct x86_cpu *c, u32 leaf, u32 sub, u32 out[4])
+{
+	vcpu_cpuid(cpu_vcpu(c), leaf, sub, out);
+}
+
+static u64 env_tsc(struct x86_cpu *c)
+{
+	return vcpu_guest_tsc(cpu_vcpu(c));
+}
+
+static u64 env_get_cr8(struct x86_cpu *c)
+{
+	struct vcpu *v = cpu_vcpu(c);
+
+	return v->apic ? lapic_get_cr8(v) : v->cr8;
+}
+
+static void env_set_cr8(struct x86_cpu *c, u64 val)
+{
+	struct vcpu *v = cpu_vcpu(c);
+
+	if (v->apic)
+		lapic_set_cr8(v, val);
+	else
+		v->cr8 = val & 15;
+}
+
+/* Documentation/virt/kvm/x86/hypercalls.rst: number in RAX, result too. */
+static int env_hypercall(struct x86_cpu *c)
+{
+	struct vcpu *v = cpu_vcpu(c), *other;
+	u64 ret = (u64)-1000;			/* -KVM_ENOSYS */
+	u32 i;
+
+	if (c->cpl)
+		ret = (u64)-1;			/* -KVM_EPERM */
+	else if (c->gpr[X86_RAX] == 1)		/* KVM_HC_VAPIC_POLL_IRQ */
+		ret = 0;
+	else if (c->gpr[X86_RAX] == 5) {	/* KVM_HC_KICK_CPU: APIC id in RCX */
+		for (i = 0; i < READ_ONCE(v->vm->n_vcpus); i++) {
+			other = v->vm->vcpu[i];
+			if (other->id == c->gpr[X86_RCX]) {
+				__atomic_store_n(&other->unhalt, 1, __ATOMIC_SEQ_CST);
+				vcpu_kick(other);
+			}
+		}
+		ret = 0;
+	}
+	x86_reg_set(c, X86_RAX * 8, c->mode == X86_MODE64 ? 8 : 4, ret);
+	return RUN_OK;
+}
+
+static void env_bus_lock(struct x86_cpu *c)
+{
+	host_mutex_lock(&cpu_vcpu(c)->vm->bus_lock);
+}
+
+static void env_bus_unlock(struct x86_cpu *c)
+{
+	host_mutex_unlock(&cpu_vcpu(c)->vm->bus_lock);
+}
+
+const struct x86_env vcpu_env = {
+	.read = env_read,
+	.write = env_write,
+	.cmpxchg = env_cmpxchg,
+	.filled = env_filled,
+	.flush = env_flush,
+	.mode_changed = env_mode_changed,
+	.pio = env_pio,
+	.rdmsr = env_rdmsr,
+	.wrmsr = env_wrmsr,
+	.cpuid = env_cpuid,
+	.tsc = env_tsc,
+	.get_cr8 = env_get_cr8,
+	.set_cr8 = env_set_cr8,
+	.hypercall = env_hypercall,
+	.bus_lock = env_bus_lock,
+	.bus_unlock = env_bus_unlock,
+};

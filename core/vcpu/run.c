@@ -1,0 +1,327 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * run.c - KVM_RUN: requests, sleeping, events, the engine, and what user space
+ * is told.
+ *
+ * v->in_guest is 1 from the start to the end of a run, but for sleeping. The
+ * moment at which requests are taken is a safe point: the vCPU then holds no
+ * slot and no host address (slots_set waits for that).
+ */
+#include "core/vm.h"
+#include "core/api/pv.h"
+
+bool vcpu_replaying(const struct vcpu *v)
+{
+	return v->io.n || v->io.pio_done;
+}
+
+/* User space has answered: let the instruction find it when it runs again. */
+static void io_complete(struct vcpu *v)
+{
+	struct vcpu_io *io = &v->io;
+
+	if (io->pending) {
+		struct vcpu_frag *f = &io->frag[io->n - 1];
+
+		if (!f->write)
+			memcpy(f->data, v->run->mmio.data, f->len);
+		f->done = true;
+		io->pending = false;
+	}
+	if (io->pio_pending) {
+		io->pio_pending = false;
+		io->pio_done = true;
+	}
+	io->cursor = 0;
+}
+
+void vcpu_io_retired(struct vcpu *v)
+{
+	v->io.n = 0;
+	v->io.cursor = 0;
+	v->io.pio_done = false;
+}
+
+static bool intr_window_open(const struct vcpu *v)
+{
+	return v->cpu.rflags & X86_F_IF && !v->cpu.shadow && !v->exc_pending &&
+	       !v->exc_injected && !v->nmi_injected;
+}
+
+static bool nmi_window_open(const struct vcpu *v)
+{
+	return !v->cpu.nmi_masked && !v->cpu.shadow;
+}
+
+static bool user_wants_window(const struct vcpu *v)
+{
+	return v->run->request_interrupt_window && v->vm->irqs.mode != IRQCHIP_KERNEL;
+}
+
+/* An external interrupt that no in-kernel controller provides: KVM_INTERRUPT. */
+static bool user_intr_queued(const struct vcpu *v)
+{
+	return v->intr_injected;
+}
+
+static bool event_deliverable(struct vcpu *v)
+{
+	if (v->exc_pending || v->exc_injected || v->nmi_injected)
+		return true;
+	if (READ_ONCE(v->nmi_pending) && nmi_window_open(v))
+		return true;
+	if (user_intr_queued(v))
+		return v->vm->irqs.mode == IRQCHIP_NONE || intr_window_open(v);
+	if (!intr_window_open(v))
+		return false;
+	return (v->apic && vcpu_intr_pending(v)) || user_wants_window(v);
+}
+
+bool vcpu_wants_attention(struct vcpu *v)
+{
+	return READ_ONCE(v->requests) || event_deliverable(v) ||
+	       READ_ONCE(v->run->immediate_exit);
+}
+
+/* Put an event back that could not be delivered yet (its stack is MMIO). */
+static int deliver(struct vcpu *v, const struct x86_event *ev, bool *again)
+{
+	int r = x86_deliver_event(&v->cpu, ev);
+
+	*again = r == RUN_EXIT || r < 0;
+	return r;
+}
+
+static int inject_exc(struct vcpu *v)
+{
+	int r;
+
+	v->cpu.exc = v->exc;
+	r = x86_deliver_exc(&v->cpu);
+	v->exc_pending = false;
+	v->exc_injected = r == RUN_EXIT;
+	return r;
+}
+
+static int inject_nmi(struct vcpu *v)
+{
+	static const struct x86_event nmi = { .kind = X86_EV_NMI, .vector = X86_NMI };
+	bool again;
+	int r;
+
+	if (!v->nmi_injected)
+		__atomic_fetch_sub(&v->nmi_pending, 1, __ATOMIC_SEQ_CST);
+	v->cpu.nmi_masked = true;
+	r = deliver(v, &nmi, &again);
+	v->nmi_injected = again;
+	return r;
+}
+
+static int inject_intr(struct vcpu *v)
+{
+	struct x86_event ev = { .kind = v->intr_soft ? X86_EV_SOFT : X86_EV_INTR };
+	bool again;
+	int vector, r;
+
+	if (!v->intr_injected) {
+		vector = vcpu_intr_ack(v);
+		if (vector < 0)
+			return RUN_OK;
+		v->intr_vector = vector;
+	}
+	ev.vector = v->intr_vector;
+	r = deliver(v, &ev, &again);
+	v->intr_injected = again;
+	if (!again)
+		v->intr_soft = false;
+	return r;
+}
+
+/* RUN_OK: enter the guest now. */
+static int inject(struct vcpu *v)
+{
+	struct kvm_run *run = v->run;
+
+	if (v->exc_pending || v->exc_injected)
+		return inject_exc(v);
+	if (v->nmi_injected || (READ_ONCE(v->nmi_pending) && nmi_window_open(v)))
+		return inject_nmi(v);
+	if (!event_deliverable(v))
+		return RUN_OK;
+	if (user_intr_queued(v) || (v->apic && vcpu_intr_pending(v)))
+		return inject_intr(v);
+	if (user_wants_window(v)) {
+		run->exit_reason = KVM_EXIT_IRQ_WINDOW_OPEN;
+		return RUN_EXIT;
+	}
+	return RUN_OK;
+}
+
+/* --- INIT, SIPI, HLT --- */
+
+static void take_init_sipi(struct vcpu *v)
+{
+	unsigned int what = lapic_take_init_sipi(v);
+	struct x86_seg *cs = &v->cpu.seg[X86_CS];
+
+	if (what & LAPIC_INIT) {
+		x86_reset(&v->cpu, true);
+		lapic_reset(v, true);
+		vcpu_io_retired(v);
+		v->exc_pending = v->exc_injected = v->nmi_injected = v->intr_injected = false;
+		WRITE_ONCE(v->nmi_pending, 0);
+		v->mp_state = v->id == v->vm->boot_cpu_id ? KVM_MP_STATE_RUNNABLE :
+							    KVM_MP_STATE_INIT_RECEIVED;
+		if (v->vm->engine->state_changed)
+			v->vm->engine->state_changed(v);
+	}
+	if (what & LAPIC_SIPI && v->mp_state == KVM_MP_STATE_INIT_RECEIVED) {
+		cs->sel = v->sipi_vector << 8;
+		cs->base = (u64)v->sipi_vector << 12;
+		v->cpu.gpr[X86_RIP] = 0;
+		x86_mode_update(&v->cpu);
+		v->mp_state = KVM_MP_STATE_RUNNABLE;
+	}
+}
+
+static bool vcpu_ready(void *arg)
+{
+	struct vcpu *v = arg;
+
+	if (READ_ONCE(v->run->immediate_exit) || READ_ONCE(v->requests) & ~(u32)REQ_EVENT)
+		return true;
+	if (v->apic && lapic_has_init_sipi(v))
+		return true;
+	return v->mp_state == KVM_MP_STATE_HALTED &&
+	       (event_deliverable(v) || __atomic_load_n(&v->unhalt, __ATOMIC_SEQ_CST));
+}
+
+static void guest_leave(struct vcpu *v)
+{
+	__atomic_store_n(&v->in_guest, 0, __ATOMIC_SEQ_CST);
+}
+
+static void guest_enter(struct vcpu *v)
+{
+	__atomic_store_n(&v->in_guest, 1, __ATOMIC_SEQ_CST);
+}
+
+/* Until something is to do. 0 or -EINTR. */
+static int vcpu_sleep(struct vcpu *v)
+{
+	int err;
+
+	guest_leave(v);
+	err = host_wait_sleep(&v->wait, vcpu_ready, v);
+	guest_enter(v);
+	return err;
+}
+
+static void wake_up(struct vcpu *v)
+{
+	__atomic_store_n(&v->unhalt, 0, __ATOMIC_SEQ_CST);
+	v->mp_state = KVM_MP_STATE_RUNNABLE;
+}
+
+static bool guest_halted(struct vcpu *v)
+{
+	if (v->apic && lapic_has_init_sipi(v))
+		take_init_sipi(v);
+	if (v->mp_state == KVM_MP_STATE_RUNNABLE)
+		return false;
+	if (v->mp_state == KVM_MP_STATE_HALTED &&
+	    (event_deliverable(v) || __atomic_load_n(&v->unhalt, __ATOMIC_SEQ_CST))) {
+		wake_up(v);
+		return false;
+	}
+	return true;
+}
+
+/* --- the loop --- */
+
+/* RUN_OK, or RUN_SHUTDOWN for an injected triple fault. */
+static int take_requests(struct vcpu *v)
+{
+	u32 req = __atomic_exchange_n(&v->requests, 0, __ATOMIC_SEQ_CST);
+
+	if (likely(!req))
+		return RUN_OK;
+	if (req & REQ_TLB_FLUSH && v->vm->engine->flush)
+		v->vm->engine->flush(v, X86_FLUSH_ALL, 0);
+	if (req & REQ_CLOCK)
+		pv_clock_update(v);
+	return req & REQ_TRIPLE ? RUN_SHUTDOWN : RUN_OK;
+}
+
+static int halt(struct vcpu *v)
+{
+	if (v->vm->irqs.mode == IRQCHIP_NONE) {
+		v->run->exit_reason = KVM_EXIT_HLT;
+		return RUN_EXIT;
+	}
+	v->mp_state = KVM_MP_STATE_HALTED;
+	return RUN_OK;
+}
+
+static bool interrupted(struct vcpu *v)
+{
+	return READ_ONCE(v->run->immediate_exit);
+}
+
+/* One round: RUN_OK to go on, or what ends KVM_RUN. */
+static int run_once(struct vcpu *v)
+{
+	int r = take_requests(v);
+
+	if (r)
+		return r;
+	/* What user space answered is finished before anything else happens. */
+	if (!vcpu_replaying(v)) {
+		if (interrupted(v))
+			return -EINTR;
+		if (guest_halted(v))
+			return vcpu_sleep(v);
+		r = inject(v);
+		if (r)
+			return r;
+	}
+	r = v->vm->engine->run(v);
+	if (r == RUN_END)
+		return RUN_OK;
+	return r == RUN_HALT ? halt(v) : r;
+}
+
+static void tell_user(struct vcpu *v)
+{
+	struct kvm_run *run = v->run;
+
+	run->if_flag = v->cpu.rflags & X86_F_IF ? 1 : 0;
+	run->flags = v->cpu.smm ? KVM_RUN_X86_SMM : 0;
+	run->cr8 = v->cpu.env->get_cr8(&v->cpu);
+	run->apic_base = v->apic ? lapic_get_base(v) : 0;
+	run->ready_for_interrupt_injection =
+		v->vm->irqs.mode == IRQCHIP_KERNEL ||
+		(intr_window_open(v) && !user_intr_queued(v) && !vcpu_replaying(v));
+}
+
+int vcpu_run(struct vcpu *v)
+{
+	struct kvm_run *run = v->run;
+	int r;
+
+	run->exit_reason = KVM_EXIT_UNKNOWN;
+	if (!v->apic)
+		v->cr8 = run->cr8 & 15;
+	io_complete(v);
+	guest_enter(v);
+	do
+		r = run_once(v);
+	while (r == RUN_OK);
+	guest_leave(v);
+	if (r == RUN_SHUTDOWN)
+		run->exit_reason = KVM_EXIT_SHUTDOWN;
+	if (r == -EINTR)
+		run->exit_reason = KVM_EXIT_INTR;
+	tell_user(v);
+	return r < 0 ? r : 0;
+}

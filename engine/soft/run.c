@@ -1,0 +1,270 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* run.c - the interpreter's loop: blocks at full speed, single instructions
+ * where something has to be looked at after each. */
+#include "engine/soft/soft.h"
+
+#define POLL_BLOCKS 2048	/* how often user space's immediate_exit is read */
+
+#define DR6_BS		(1u << 14)
+#define DR7_ENABLED	0xffu
+
+/* An instruction faulted at its start: deliver what it raised. */
+static int deliver_fault(struct vcpu *v)
+{
+	struct x86_exc exc = v->cpu.exc;
+	int r = x86_deliver_exc(&v->cpu);
+
+	if (r == RUN_EXIT) {
+		v->exc = exc;
+		v->exc_injected = true;
+	}
+	return r == RUN_OK ? RUN_END : r;
+}
+
+static int stopped(struct vcpu *v, const struct x86_insn *in, int r)
+{
+	if (r == RUN_FAULT) {
+		v->cpu.gpr[X86_RIP] -= in->len;
+		return deliver_fault(v);
+	}
+	if (r == RUN_EXIT || r < 0)
+		v->cpu.gpr[X86_RIP] -= in->len;
+	return r;
+}
+
+static __always_inline int block_exec(struct vcpu *v, struct soft_vcpu *s,
+				      const struct soft_block *b)
+{
+	struct x86_cpu *c = &v->cpu;
+	const struct x86_insn *in = b->insn;
+	int r;
+
+	s->end = in + b->n;
+	s->block = b;
+	s->block_rip = c->gpr[X86_RIP];
+	do {
+		c->gpr[X86_RIP] += in->len;
+		r = in->exec(c, in);
+		if (unlikely(r)) {
+			s->insns += in - b->insn + (r == RUN_END || r == RUN_HALT);
+			return stopped(v, in, r);
+		}
+	} while (++in < s->end);
+	s->insns += in - b->insn;
+	return RUN_OK;
+}
+
+static int run_blocks(struct vcpu *v)
+{
+	struct soft_vcpu *s = soft_of(v);
+	unsigned int left = POLL_BLOCKS;
+	struct soft_block *b;
+	int r;
+
+	do {
+		r = soft_block_get(v, &b);
+		if (unlikely(r))
+			return r == RUN_FAULT ? deliver_fault(v) : r;
+		r = block_exec(v, s, b);
+		if (r)
+			return r;
+	} while (!READ_ONCE(s->interrupt) && --left);
+	return RUN_OK;
+}
+
+/* --- one at a time --- */
+
+static int debug_exit(struct vcpu *v, u32 vector, u64 dr6)
+{
+	struct kvm_debug_exit_arch *d = &v->run->debug.arch;
+
+	v->run->exit_reason = KVM_EXIT_DEBUG;
+	*d = (struct kvm_debug_exit_arch){ .exception = vector, .dr6 = dr6 | 0xffff0ff0,
+					   .pc = v->cpu.gpr[X86_RIP], .dr7 = v->cpu.dr[7] };
+	return RUN_EXIT;
+}
+
+/* Which of the four breakpoints in dr[] cover executing lin: DR6 bits. */
+static u32 exec_breakpoints(const u64 *dr, u64 lin)
+{
+	u32 hit = 0;
+
+	for (unsigned int i = 0; i < 4; i++)
+		if (dr[7] >> (2 * i) & 3 && !(dr[7] >> (16 + 4 * i) & 3) && dr[i] == lin)
+			hit |= 1u << i;
+	return hit;
+}
+
+/* Before an instruction: RUN_OK to execute it. */
+static int debug_before(struct vcpu *v, const struct x86_insn *in)
+{
+	struct x86_cpu *c = &v->cpu;
+	u64 lin = c->gpr[X86_RIP];
+	u32 hit;
+
+	if (c->mode != X86_MODE64)
+		lin = (u32)(lin + c->seg[X86_CS].base);
+	if (v->guest_debug & KVM_GUESTDBG_USE_SW_BP && in->op == OP_int3)
+		return debug_exit(v, X86_BP, 0);
+	if (v->guest_debug & KVM_GUESTDBG_USE_HW_BP) {
+		hit = exec_breakpoints(v->guest_dr, lin);
+		if (hit && !v->bp_passed)
+			return debug_exit(v, X86_DB, hit);
+	} else if (c->dr[7] & DR7_ENABLED && !(c->rflags & X86_F_RF)) {
+		hit = exec_breakpoints(c->dr, lin);
+		if (hit) {
+			x86_raise(c, X86_DB);
+			c->exc.dr6 = hit;
+			return RUN_FAULT;
+		}
+	}
+	return RUN_OK;
+}
+
+/* INTn and its like clear TF on entry to the handler: no trap after them. */
+static bool clears_tf(const struct x86_insn *in)
+{
+	switch (in->op) {
+	case OP_int: case OP_int3: case OP_int1: case OP_into:
+	case OP_syscall: case OP_sysenter:
+		return true;
+	}
+	return false;
+}
+
+static int trap_after(struct vcpu *v, bool tf, int r)
+{
+	if (v->guest_debug & KVM_GUESTDBG_SINGLESTEP)
+		return debug_exit(v, X86_DB, DR6_BS);
+	if (!tf)
+		return r;
+	x86_raise(&v->cpu, X86_DB);
+	v->cpu.exc.dr6 = DR6_BS;
+	return deliver_fault(v);
+}
+
+static int step(struct vcpu *v)
+{
+	struct soft_vcpu *s = soft_of(v);
+	struct x86_cpu *c = &v->cpu;
+	bool tf = c->rflags & X86_F_TF, replay = vcpu_replaying(v);
+	u8 shadow = c->shadow;
+	struct soft_block *b;
+	const struct x86_insn *in;
+	int r;
+
+	r = soft_block_get(v, &b);
+	if (r)
+		return r == RUN_FAULT ? deliver_fault(v) : r;
+	in = b->insn;
+	if (!replay)
+		r = debug_before(v, in);
+	if (r)
+		return r == RUN_FAULT ? deliver_fault(v) : r;
+	c->shadow = 0;
+	s->block = b;
+	s->block_rip = c->gpr[X86_RIP];
+	c->gpr[X86_RIP] += in->len;
+	s->insns++;
+	v->bp_passed = false;
+	r = in->exec(c, in);
+	if (r == RUN_OK || r == RUN_END || r == RUN_HALT)
+		c->rflags &= ~(u64)X86_F_RF;
+	else if (r != RUN_FAULT)
+		c->shadow = shadow;
+	if (replay && r != RUN_EXIT && r >= 0)
+		vcpu_io_retired(v);
+	if (r == RUN_FAULT || r == RUN_EXIT || r < 0)
+		return stopped(v, in, r);
+	if ((tf || v->guest_debug & KVM_GUESTDBG_SINGLESTEP) && !clears_tf(in) && r != RUN_HALT)
+		return trap_after(v, tf, RUN_END);
+	return r == RUN_OK ? RUN_END : r;
+}
+
+/* Does the next instruction need looking at on its own? */
+static bool special(const struct vcpu *v)
+{
+	const struct x86_cpu *c = &v->cpu;
+
+	return c->shadow || c->rflags & (X86_F_TF | X86_F_RF) || c->dr[7] & DR7_ENABLED ||
+	       v->guest_debug || vcpu_replaying(v);
+}
+
+/* Safe point: what other vCPUs asked of this one's caches. */
+static void soft_housekeeping(struct vcpu *v)
+{
+	struct soft_vcpu *s = soft_of(v);
+	u32 recheck = __atomic_load_n(&((struct soft_vm *)v->vm->engine_vm)->recheck,
+				      __ATOMIC_SEQ_CST);
+
+	__atomic_store_n(&s->interrupt, 0, __ATOMIC_SEQ_CST);
+	soft_drop_pending(v);
+	if (s->waiting)
+		soft_wait_drops(v);
+	/* Without paging there are no TLB flushes to tell that a device wrote
+	 * code; the times the guest was left must do. */
+	if (recheck != s->recheck || !v->cpu.paging)
+		soft_fetch_flush(s);
+	s->recheck = recheck;
+}
+
+static int run_loop(struct vcpu *v)
+{
+	struct soft_vcpu *s = soft_of(v);
+	int r;
+
+	soft_housekeeping(v);
+	if (vcpu_replaying(v))
+		return step(v);
+	for (;;) {
+		r = special(v) ? step(v) : run_blocks(v);
+		if (r != RUN_OK && r != RUN_END)
+			return r;
+		if (READ_ONCE(s->interrupt) || s->waiting)
+			soft_housekeeping(v);
+		if (vcpu_wants_attention(v))
+			return RUN_END;
+	}
+}
+
+/* Memory went away under an instruction of the running block: find which. */
+static void rewind_fault(struct vcpu *v)
+{
+	struct soft_vcpu *s = soft_of(v);
+	u64 rip = s->block_rip;
+
+	for (unsigned int i = 0; s->block && i < s->block->n; i++) {
+		u8 len = s->block->insn[i].len;
+
+		if (rip + len == v->cpu.gpr[X86_RIP]) {
+			v->cpu.gpr[X86_RIP] = rip;
+			break;
+		}
+		rip += len;
+	}
+}
+
+static bool guest_address(struct fault_point *p, u64 addr)
+{
+	struct vcpu *v = p->arg;
+	const struct slot_table *t = __atomic_load_n(&v->vm->slots.table, __ATOMIC_ACQUIRE);
+
+	for (u32 i = 0; t && i < t->n; i++)
+		if (addr - t->slot[i].hva < t->slot[i].len)
+			return true;
+	return false;
+}
+
+int soft_run(struct vcpu *v)
+{
+	struct fault_point p = { .claim = guest_address, .arg = v };
+	int r;
+
+	if (fault_enter(&p)) {
+		rewind_fault(v);
+		return -EFAULT;
+	}
+	r = run_loop(v);
+	fault_leave(&p);
+	return r;
+}
