@@ -18,8 +18,13 @@ int slots_init(struct slots *s)
 
 void slots_fini(struct slots *s)
 {
-	for (u32 i = 0; s->table && i < s->table->n; i++)
+	struct vm *vm = container_of(s, struct vm, slots);
+
+	for (u32 i = 0; s->table && i < s->table->n; i++) {
 		host_free(s->table->slot[i].dirty);
+		if (s->table->slot[i].arch)
+			vm->engine->slot_fini(vm, &s->table->slot[i]);
+	}
 	host_free(s->table);
 	s->table = NULL;
 }
@@ -119,6 +124,8 @@ static int table_swap(struct vm *vm, u32 id, const struct slot *old, const struc
 		tell_engine(vm, add->gpa, add->len);
 	if (gone.dirty && (!add || gone.dirty != add->dirty))
 		host_free(gone.dirty);
+	if (gone.arch && !add)
+		vm->engine->slot_fini(vm, &gone);
 	host_free(was);
 	return 0;
 }
@@ -153,8 +160,14 @@ static int slots_set_locked(struct vm *vm, const struct kvm_userspace_memory_reg
 		if (!add.dirty)
 			return -ENOMEM;
 	}
-	err = table_swap(vm, r->slot, old, &add);
-	if (err && add.dirty && (!old || add.dirty != old->dirty))
+	err = !old && vm->engine->slot_init ? vm->engine->slot_init(vm, &add) : 0;
+	if (!err)
+		err = table_swap(vm, r->slot, old, &add);
+	if (!err)
+		return 0;
+	if (!old && add.arch)
+		vm->engine->slot_fini(vm, &add);
+	if (add.dirty && (!old || add.dirty != old->dirty))
 		host_free(add.dirty);
 	return err;
 }
