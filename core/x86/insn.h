@@ -86,6 +86,83 @@ struct x86_insn {
 };
 
 /*
+ * Conventions, by kind of instruction. Where nothing is said the form alone
+ * tells: the first operand is the destination, in the manual's order.
+ *
+ *  test          RM_R, RM_I or R_I
+ *  xchg, xadd, cmpxchg   RM_R; 91 to 97 (xchg with rAX): rm = rAX,
+ *                reg = the other
+ *  cmpxchg8b/16b FORM_RM, opsize 8 and 16
+ *  shifts        RM_I (D0 and D1: imm = 1), or FORM_RM: the count is CL. imm
+ *                is not masked
+ *  shld, shrd    RM_R_I, or RM_R: the count is CL
+ *  imul2         R_RM, or R_RM_I
+ *  bt family     RM_R with a register index (memory beyond the operand may be
+ *                meant), or RM_I
+ *  movzx, movsx, movsxd, crc32, lar, lsl: srcsize is rm's size; a byte
+ *                register in rm is already resolved (AH is offset 1)
+ *  mov moffs     FORM_MOFFS, the offset in imm; cond & 2: store, else load
+ *  mov_from_seg, mov_to_seg   FORM_RM, the Sreg number in reg. opsize is 2 for
+ *                memory. Loading CS and numbers above GS do not decode
+ *  push_seg, pop_seg   FORM_R, the Sreg number in reg
+ *  lds les lss lfs lgs, bound   R_RM; memory holds an offset of opsize, then
+ *                a selector (two values of opsize)
+ *  mov_from_cr, mov_to_cr and dr   FORM_RM: reg is the CR or DR number, rm the
+ *                general register; opsize is 8 in 64-bit mode, else 4. With
+ *                IN_LOCK it is AMD's LOCK MOV CR0, reg is already 8: raise
+ *                #UD without XF_CR8LEGACY. DR4 and DR5 are not resolved
+ *  push, pop, pushf, popf, enter, leave, push_seg: opsize 8 in 64-bit mode, 2
+ *                with 66. push imm is FORM_I, imm sign-extended
+ *  jcc jmp call loop* jcxz   FORM_I, imm is the sign-extended displacement;
+ *                cut the new RIP to opsize, which in 64-bit mode is always 8.
+ *                loop* and jcxz count in a register of adsize
+ *  jmp_ind, call_ind   FORM_RM, opsize likewise
+ *  ret, ret_far  FORM_I, imm bytes to pop, 0 without
+ *  call_far, jmp_far   FORM_I; *_far_ind FORM_RM, memory holds an offset of
+ *                opsize, then a selector
+ *  int aam aad   FORM_I
+ *  in, out       FORM_I: port in imm; FORM_NONE: port in DX. opsize is the data's
+ *  string ops    FORM_NONE, opsize is the element's, adsize that of rSI, rDI and
+ *                rCX. IN_REP and IN_REPNE differ for cmps and scas only; for
+ *                the others both repeat
+ *  xlat, monitor, maskmovq, maskmovdqu: seg and adsize of the implicit address
+ *  nop, ud0, ud1, prefetch: the operand is not accessed
+ *  sldt str smsw opsize of the register; 2 for memory. lmsw lldt ltr verr verw: 2
+ *  sgdt and the like   opsize 8 in 64-bit mode: ten bytes; 4 or 2: six
+ *  sysret, sysexit   opsize 8 (with REX.W) or 4
+ *  fence         modrm tells: reg 5 lfence, 6 mfence, 7 sfence
+ *  clflush       also clflushopt (66, /7) and clwb (66, /6)
+ *  tzcnt, lzcnt  without the CPUID bit they execute as bsf and bsr
+ *  VEX (andn, bextr, ...): FORM_R_RM; bls*: FORM_RM, the destination is vvvv;
+ *                andn: vvvv is the first source; bextr bzhi pdep pext sarx shlx
+ *                shrx: reg = rm op vvvv, but pdep pext: vvvv is the source and
+ *                rm the mask; mulx: vvvv low and reg high half. #UD in real
+ *                and virtual-8086 mode is execution's to raise. vvvv is a
+ *                plain number
+ *  x87           cond is the opcode's low three bits; FORM_RM; rm is ST(i) when
+ *                IN_MEM is clear; opsize 2 or 4, for the environment's layout
+ *
+ * MMX and SSE: register numbers are plain. opsize 8 (MMX) or 16 (XMM) says
+ * which registers are meant; ops with both (cvtpi2ps, cvttpd2pi, movq2dq, ...)
+ * have 16. General registers are byte offsets and srcsize is their size:
+ *
+ *  movd, movd_st, cvtsi2ss/sd, cvt(t)ss/sd2si   4, or 8 with REX.W
+ *  pinsrd, pextrd    likewise: with 8 it is pinsrq and pextrq
+ *  pinsrb, pinsrw, pextrb, pextrw   4 for a register (extracting clears the rest),
+ *                1 and 2 for memory. pextrw is R_RM_I (0F C5, reg is the
+ *                general register) or RM_R_I (0F 3A 15)
+ *  extractps     4, or 8 with REX.W; 4 for memory
+ *  movmskps, movmskpd, pmovmskb   R_RM, 4
+ *  movhlps is movlps, and movlhps is movhps, with IN_MEM clear
+ *  movq_x        F3 0F 7E: load 8 bytes, clear the rest; movq_x_st: 66 0F D6;
+ *                movq and movq_st are MMX's
+ *  shifts        psrlw: count in rm, R_RM; psrlw_i: FORM_RM_I, rm is the
+ *                destination; psrldq and pslldq too
+ *  pcmpestri/m   IN_REXW: lengths in RAX and RDX, else EAX and EDX
+ *  fxsave, xsave and the like   IN_REXW selects the 64-bit form
+ */
+
+/*
  * Decode the instruction at code[0..n). Returns 0; -ENODATA when n bytes are
  * too few to tell (n < 15); -EINVAL for what raises #UD; -E2BIG for more than
  * 15 bytes, which raises #GP(0). In all failures in->op is OP_ud and in->len
