@@ -28,14 +28,21 @@ struct irqs {
 	host_mutex_t lock;		/* routes replacement, irqfds */
 	host_spin_t route_lock;		/* reading routes */
 	struct irq_routes *routes;
-	struct irqfd *irqfds;
+	struct irqfd *irqfds;		/* changed under both locks */
 	bool x2apic_32bit_ids, x2apic_no_broadcast_quirk;
+
+	/* Inputs whose EOI somebody waits for (PIT, resampling irqfds), by
+	 * pin; written under route_lock, read anywhere. */
+	u32 ack_pic, ack_ioapic;
+	bool odd_xapic_ids;		/* some xAPIC ID is not its vCPU's id */
+	u32 lint0_nmi;			/* APICs with LVT0 in NMI mode, atomic */
 };
 
 int irqs_init(struct vm *vm);
 void irqs_fini(struct vm *vm);
 
-/* KVM_CREATE_IRQCHIP, KVM_CAP_SPLIT_IRQCHIP, KVM_CREATE_PIT2, ...: KVM's errors. */
+/* KVM_CREATE_IRQCHIP, KVM_CAP_SPLIT_IRQCHIP, KVM_CREATE_PIT2, ...: KVM's errors.
+ * The three that create take vm->lock themselves. */
 int irqs_create(struct vm *vm);
 int irqs_create_split(struct vm *vm, u32 pins);
 int irqs_get_chip(struct vm *vm, struct kvm_irqchip *chip);
@@ -47,6 +54,8 @@ int pit_reinject(struct vm *vm, const struct kvm_reinject_control *rc);
 
 /* KVM_SET_GSI_ROUTING; entries already in host memory. */
 int irq_set_routes(struct vm *vm, const struct kvm_irq_routing_entry *e, u32 n);
+/* Sources, at most 64. */
+enum { IRQ_SOURCE_USER, IRQ_SOURCE_RESAMPLE, IRQ_SOURCE_PIT };
 /* Drive a GSI; source tells sharers of a line apart (KVM_IRQ_LINE is 0).
  * Returns >0 delivered, 0 coalesced, <0 ignored (masked, no such GSI). */
 int irq_set_level(struct vm *vm, u32 source, u32 gsi, bool level);
@@ -57,7 +66,8 @@ int irqfd_ioctl(struct vm *vm, const struct kvm_irqfd *arg);
 /* An EOI broadcast for vector reached the IOAPIC: resample, redeliver. */
 void irq_eoi(struct vm *vm, struct vcpu *v, u8 vector, bool level);
 
-/* --- local APIC, as its vCPU sees it (lapic.c) --- */
+/* --- local APIC, as its vCPU sees it (lapic.c). Without one (v->apic is NULL)
+ * only lapic_reset and lapic_{get,set}_base may be called. --- */
 
 int lapic_new(struct vcpu *v);
 void lapic_free(struct vcpu *v);
@@ -75,6 +85,8 @@ int lapic_msr_read(struct vcpu *v, u32 index, u64 *val);
 int lapic_msr_write(struct vcpu *v, u32 index, u64 val);
 u64 lapic_get_tsc_deadline(struct vcpu *v);
 void lapic_set_tsc_deadline(struct vcpu *v, u64 tsc);
+/* v->tsc_offset has changed: the deadline is at another time now. */
+void lapic_tsc_changed(struct vcpu *v);
 u64 lapic_get_cr8(struct vcpu *v);
 void lapic_set_cr8(struct vcpu *v, u64 val);
 
@@ -83,6 +95,11 @@ void lapic_set_cr8(struct vcpu *v, u64 val);
 bool vcpu_intr_pending(struct vcpu *v);
 /* Acknowledge it: the vector (0-255), or -1 when it has gone away. */
 int vcpu_intr_ack(struct vcpu *v);
+/* Would the PIC's (or, with a split irqchip, user space's) ExtINT reach it? */
+bool vcpu_accepts_extint(struct vcpu *v);
+/* Split irqchip: a vector whose EOI user space must hear of (KVM_EXIT_IOAPIC_EOI),
+ * or -1. REQ_IOAPIC_EOI is requested when there is one; ask until -1. */
+int lapic_take_eoi_exit(struct vcpu *v);
 /* INIT and SIPI that arrived since: LAPIC_INIT and LAPIC_SIPI bits, cleared by
  * the call; a SIPI's vector is in v->sipi_vector. NMIs go to v->nmi_pending. */
 enum { LAPIC_INIT = 1, LAPIC_SIPI = 2 };

@@ -16,6 +16,7 @@ enum vcpu_req {			/* bits of vcpu->requests: do it before entering */
 	REQ_EVENT	= 1 << 2,	/* an interrupt may have become deliverable */
 	REQ_CLOCK	= 1 << 3,	/* rewrite the kvmclock page */
 	REQ_TRIPLE	= 1 << 4,	/* injected triple fault */
+	REQ_IOAPIC_EOI	= 1 << 5,	/* lapic_take_eoi_exit() has something */
 };
 
 #define VCPU_FRAGS	8
@@ -46,6 +47,7 @@ struct vcpu {
 	u32 id, index;
 	struct kvm_run *run;	/* shared page, then PIO data, then coalesced ring */
 	struct lapic *apic;	/* NULL without in-kernel LAPIC */
+	u64 apic_base;		/* IA32_APIC_BASE, see lapic_set_base() */
 	void *engine;		/* the engine's part, vm->engine->vcpu_size bytes */
 	struct vcpu_pv *pv;	/* kvmclock and friends (core/api/pv.c) */
 
