@@ -11,6 +11,32 @@
 #define HOST_BRIDGE_VENDOR	0x1b36	/* Red Hat: a PCIe host without quirks */
 #define HOST_BRIDGE_DEVICE	0x0008
 
+/* BARs and routes follow from cfg and the MSI-X table when state is loaded. */
+const struct field pci_dev_fields[] = {
+	FIELD_TRANSIENT(struct pci_dev, m),
+	FIELD_TRANSIENT(struct pci_dev, name),
+	FIELD_TRANSIENT(struct pci_dev, slot),
+	FIELD_TRANSIENT(struct pci_dev, fn),
+	FIELD_TRANSIENT(struct pci_dev, intx_pin),
+	FIELD(struct pci_dev, intx_level),
+	FIELD_TRANSIENT(struct pci_dev, intx_driven),
+	FIELD_TRANSIENT(struct pci_dev, pad),
+	FIELD_TRANSIENT(struct pci_dev, cap_next),
+	FIELD(struct pci_dev, cfg),
+	FIELD_TRANSIENT(struct pci_dev, wmask),
+	FIELD_TRANSIENT(struct pci_dev, bar),
+	FIELD(struct pci_dev, msix),
+	FIELD_TRANSIENT(struct pci_dev, cap_last),
+	FIELD_TRANSIENT(struct pci_dev, bus),
+	FIELD_TRANSIENT(struct pci_dev, cfg_reset),
+	FIELD_TRANSIENT(struct pci_dev, cfg_reading),
+	FIELD_TRANSIENT(struct pci_dev, cfg_written),
+	FIELD_TRANSIENT(struct pci_dev, bar_mapped),
+	FIELD_TRANSIENT(struct pci_dev, reset),
+	FIELD_TRANSIENT(struct pci_dev, free),
+	FIELD_END
+};
+
 static u64 ones(unsigned int n)
 {
 	return n >= 8 ? ~0ull : (1ull << (n * 8)) - 1;
@@ -177,7 +203,7 @@ unsigned int pci_dev_cap(struct pci_dev *d, u8 id, unsigned int size)
 		d->cfg[d->cap_last + PCI_CAP_LIST_NEXT] = (u8)off;
 	else
 		d->cfg[PCI_CAPABILITY_LIST] = (u8)off;
-	d->cap_last = (u16)off;
+	d->cap_last = off;
 	d->cfg[PCI_STATUS] |= PCI_STATUS_CAP_LIST;
 	return off;
 }

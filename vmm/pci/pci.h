@@ -6,6 +6,7 @@
 #ifndef VMM_PCI_H
 #define VMM_PCI_H
 
+#include "vmm/field.h"
 #include "vmm/machine/machine.h"
 
 #define PCI_CFG_SIZE	4096
@@ -40,15 +41,16 @@ struct pci_dev {
 	struct machine *m;
 	const char *name;
 	u8 slot, fn;
+	u8 intx_pin;			/* 1 to 4, 0: none */
+	bool intx_level;		/* as the device asks */
+	bool intx_driven;		/* as the GSI has it */
+	u8 pad;
+	u16 cap_next;			/* where the next capability goes */
 	u8 cfg[PCI_CFG_SIZE];
 	u8 wmask[PCI_CFG_SIZE];		/* bits the guest may write */
 	struct pci_bar bar[PCI_BARS];
 	struct pci_msix msix;
-	u8 intx_pin;			/* 1 to 4, 0: none */
-	bool intx_level;		/* as the device asks */
-	bool intx_driven;		/* as the GSI has it */
-	u16 cap_next;			/* where the next capability goes */
-	u16 cap_last;			/* the capability that ends the list */
+	u64 cap_last;			/* the capability that ends the list */
 	struct pci_bus *bus;		/* NULL until added */
 	u8 *cfg_reset;			/* config space as it was when added */
 	/* Hooks; each may be NULL. Before a guest read of config space: */
@@ -60,6 +62,8 @@ struct pci_dev {
 	void (*reset)(struct pci_dev *d);
 	void (*free)(struct pci_dev *d);
 };
+
+extern const struct field pci_dev_fields[];	/* see field.h */
 
 /*
  * Host bridge, ECAM and ports cf8/cfc; registers itself on both buses. The
