@@ -75,5 +75,5 @@ clean:
 
 .PHONY: all unit clean core-check kernel-objs
 .SECONDARY:
--include $(wildcard $(B)/*/*/*.d $(B)/*/*/*/*.d $(B)/*/*/*/*/*.d)
+-include $(foreach v,rel dbg test,$(wildcard $(B)/$(v)/*/*.d $(B)/$(v)/*/*/*.d $(B)/$(v)/*/*/*/*.d))
 -include make/*.mk
