@@ -72,6 +72,8 @@ struct vcpu {
 
 	struct kvm_cpuid_entry2 *cpuid;
 	u32 n_cpuid;
+	bool ran;		/* KVM_RUN was called: CPUID no longer changes */
+	u32 tsc_khz;		/* as KVM_SET_TSC_KHZ said; 0: the host's */
 	u64 tsc_offset;		/* guest TSC = host TSC + offset */
 	u64 tsc_adjust;
 	u32 guest_debug;	/* KVM_GUESTDBG_* */

@@ -65,6 +65,8 @@ int cpuid_supported(const struct engine *e, struct kvm_cpuid_entry2 *ent, u32 ma
 int cpuid_set(struct vcpu *v, const struct kvm_cpuid_entry2 *ent, u32 n);
 /* The CPUID instruction, with the bits that follow the processor's state. */
 void vcpu_cpuid(struct vcpu *v, u32 leaf, u32 sub, u32 out[4]);
+/* KVM_GET_CPUID2: all v->n_cpuid entries, as CPUID would answer now. */
+void cpuid_get(const struct vcpu *v, struct kvm_cpuid_entry2 *ent);
 /* The entry for leaf and sub as user space set it, or NULL. */
 const struct kvm_cpuid_entry2 *cpuid_find(const struct vcpu *v, u32 leaf, u32 sub);
 /* CR4 bits that the vCPU's CPUID does not offer. */
