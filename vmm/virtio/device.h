@@ -38,6 +38,8 @@ struct virtio_class {
 	void (*fini)(struct virtio *v);		/* gives host resources back */
 };
 
+extern const struct virtio_class virtio_blk_class, virtio_net_class, virtio_console_class,
+	virtio_rng_class;
 extern const struct virtio_class *const virtio_classes[];	/* NULL ends */
 
 struct virtio_queue {
