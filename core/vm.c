@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "core/vm.h"
 #include "core/api/ioevent.h"
+#include "core/api/pv.h"
 
 static int vm_engine_init(struct vm *vm)
 {
@@ -29,10 +30,11 @@ int vm_new(const struct engine *e, struct vm **out)
 		return -ENOMEM;
 	vm->engine = e;
 	vm->max_vcpu_id = VM_VCPU_IDS_MAX;
-	vm->clock_offset = -(s64)host_now_ns();	/* kvmclock starts at 0 */
 	host_mutex_init(&vm->lock);
 	host_mutex_init(&vm->bus_lock);
 	host_spin_init(&vm->ring_lock);
+	host_spin_init(&vm->time_lock);
+	pv_clock_set(vm, 0);
 	err = slots_init(&vm->slots);
 	if (err)
 		goto free_vm;

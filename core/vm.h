@@ -28,6 +28,11 @@ struct vm {
 	u32 boot_cpu_id;
 	u64 tss_addr, identity_addr;
 	s64 clock_offset;		/* kvmclock = host_now_ns + offset */
+	host_spin_t time_lock;		/* all time_* and tsc_* below, and clock_offset */
+	u64 time_ns, time_tsc;		/* a host time and the host TSC that belong together */
+	u64 tsc_last_ns, tsc_last_value, tsc_last_offset;	/* last TSC set from outside */
+	bool tsc_set;			/* ... if there was one */
+	u64 wall_gpa;			/* MSR_KVM_WALL_CLOCK as last written */
 	host_mutex_t bus_lock;		/* split locked accesses */
 	u32 max_vcpu_id;
 	struct ioevent *ioevents;	/* ioeventfds; guarded by lock */

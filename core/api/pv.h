@@ -24,11 +24,13 @@ int pv_msr_write(struct vcpu *v, u32 idx, u64 val, bool host);
 /* REQ_CLOCK: rewrite the guest's time page, if it asked for one. The caller is
  * v's thread in KVM_RUN. */
 void pv_clock_update(struct vcpu *v);
-/* The clock was set or stopped: all vCPUs rewrite theirs. */
-void pv_clock_changed(struct vm *vm);
+/* KVM_SET_CLOCK: kvmclock continues from ns; all vCPUs rewrite their pages. */
+void pv_clock_set(struct vm *vm, u64 ns);
 /* KVM_KVMCLOCK_CTRL: tell the guest that it was stopped. 0 or -EINVAL. */
 int pv_clock_paused(struct vcpu *v);
-/* kvmclock now, in ns. */
-u64 pv_clock_now(struct vm *vm);
+/* kvmclock now, in ns; the host's TSC at that moment in *tsc if not NULL. */
+u64 pv_clock_now(struct vm *vm, u64 *tsc);
+/* Allocates v->pv, which vcpu_free() frees. */
+int pv_init(struct vcpu *v);
 
 #endif

@@ -62,19 +62,14 @@ static void mask_random(u32 leaf, u32 o[4])
 		o[EBX] &= ~B(18) | (max[EAX] >= 7 ? h[EBX] & B(18) : 0);
 }
 
-static void put_text(u32 o[4], const char *s, unsigned int n)
-{
-	memcpy(o, s, n);
-}
-
 static void leaf_basic(u32 leaf, u32 sub, u32 o[4])
 {
 	switch (leaf) {
 	case 0:
 		o[EAX] = MAX_BASIC;
-		put_text(o + EBX, "Auth", 4);
-		put_text(o + ECX, "cAMD", 4);
-		put_text(o + EDX, "enti", 4);
+		memcpy(&o[EBX], "Auth", 4);
+		memcpy(&o[ECX], "cAMD", 4);
+		memcpy(&o[EDX], "enti", 4);
 		break;
 	case 1:
 		o[EAX] = SIGNATURE;
