@@ -92,6 +92,9 @@ int pci_dev_add(struct pci_bus *b, struct pci_dev *d);
 void pci_dev_fini(struct pci_dev *d);
 struct pci_dev *pci_dev_at(struct pci_bus *b, unsigned int slot, unsigned int fn);
 
+/* vmm/dev/pci_testdev.c: for kvm-unit-tests. 0 or -errno, the reason printed. */
+int pci_testdev_new(struct machine *m);
+
 /* Little-endian fields of config space. */
 static inline void pci_put16(u8 *p, u16 v)
 {
