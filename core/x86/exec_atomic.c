@@ -167,13 +167,15 @@ static int cas16_slow(struct x86_cpu *c, const struct x86_insn *in, u64 ea, u64 
 
 	if (r)
 		return r;
-	c->env->bus_lock(c);
+	if (c->env->bus_lock)
+		c->env->bus_lock(c);
 	r = x86_load_buf(c, in->seg, ea, was, 16);
 	if (!r) {
 		*ok = was[0] == old[0] && was[1] == old[1];
 		r = x86_store_buf(c, in->seg, ea, *ok ? val : was, 16);
 	}
-	c->env->bus_unlock(c);
+	if (c->env->bus_unlock)
+		c->env->bus_unlock(c);
 	if (!r) {
 		old[0] = was[0];
 		old[1] = was[1];
