@@ -12,6 +12,7 @@
 #include "vmm/ram.h"
 
 #define MACHINE_VCPUS_MAX 16
+#define MACHINE_GSIS_MAX 1024	/* IOAPIC pins and MSI routes */
 
 /* What the command line asked for. Strings belong to argv. */
 struct disk_config {
@@ -73,6 +74,9 @@ struct machine {
 	struct machine_vcpu vcpu[MACHINE_VCPUS_MAX];
 	unsigned int n_vcpus;
 	struct kvm_irq_routing *routes;
+	u64 gsi_used[MACHINE_GSIS_MAX / 64];	/* MSI routes taken */
+	struct board *board;		/* the devices that are always there */
+	bool stopping;			/* vCPU threads leave; atomic */
 	enum machine_end end;
 	int end_code;			/* debug exit: the guest's value */
 };

@@ -19,6 +19,16 @@ int engine_choose(const char *name, struct engine_choice *out);
 /* `kvist info`: what this host offers. */
 void engine_info(FILE *out);
 
+/* --- cpuid.c --- */
+
+struct kvm_cpuid2;
+
+/* What the engine supports; the caller frees *out. */
+int cpuid_new(struct machine *m, struct kvm_cpuid2 **out);
+/* Makes it the CPUID of the vCPU with this APIC id. */
+void cpuid_for_vcpu(struct machine *m, struct kvm_cpuid2 *c, u32 id);
+unsigned int cpuid_phys_bits(struct machine *m);
+
 /* --- vcpu.c --- */
 
 struct boot_state;
