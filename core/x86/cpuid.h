@@ -45,7 +45,7 @@ enum x86_feature {
 	XF_LZCNT = XF(XFW_81_ECX, 5), XF_SSE4A = XF(XFW_81_ECX, 6), XF_PREFETCHW = XF(XFW_81_ECX, 8),
 	XF_XSAVEOPT = XF(XFW_D1_EAX, 0), XF_XSAVEC = XF(XFW_D1_EAX, 1), XF_XGETBV1 = XF(XFW_D1_EAX, 2),
 	XF_XSAVES = XF(XFW_D1_EAX, 3),
-	XF_FSRM = XF(XFW_7_EDX, 4), XF_ARCHCAP = XF(XFW_7_EDX, 29),
+	XF_FSRM = XF(XFW_7_EDX, 4), XF_SERIALIZE = XF(XFW_7_EDX, 14), XF_ARCHCAP = XF(XFW_7_EDX, 29),
 };
 
 static inline bool x86_has(const struct x86_cpu *c, enum x86_feature f)

@@ -103,7 +103,14 @@ void x86_seg_real(struct x86_cpu *c, unsigned int seg, u16 sel)
 
 void x86_cs_set(struct x86_cpu *c, u16 sel, u64 d, u8 cpl)
 {
+	bool flat = c->mode == X86_MODE64 && x86_desc_attr(d) & X86_SEG_L;
+
 	x86_seg_set(c, X86_CS, (sel & ~3) | cpl, d);
+	if (likely(flat)) {
+		if (c->cpl != cpl)
+			x86_set_cpl(c, cpl);
+		return;
+	}
 	c->cpl = cpl;
 	x86_mode_update(c);
 }
@@ -173,22 +180,22 @@ static int load_ss(struct x86_cpu *c, u16 sel)
 	return RUN_OK;
 }
 
-static int load_data(struct x86_cpu *c, unsigned int seg, u16 sel)
+int x86_load_data(struct x86_cpu *c, unsigned int seg, u16 sel, u8 vec, u32 ext)
 {
-	u32 err = sel & 0xfffc;
+	u32 err = (sel & 0xfffc) | ext;
 	u16 attr;
 	u64 d;
 	int r;
 
-	r = x86_desc_get(c, sel, &d, X86_GP, 0);
+	r = x86_desc_get(c, sel, &d, vec, ext);
 	if (r)
 		return r;
 	attr = x86_desc_attr(d);
 	if (!x86_attr_readable(attr))
-		return x86_raise_err(c, X86_GP, err);
+		return x86_raise_err(c, vec, err);
 	if (!x86_attr_conforming(attr) &&
 	    (x86_attr_dpl(attr) < c->cpl || x86_attr_dpl(attr) < (sel & 3)))
-		return x86_raise_err(c, X86_GP, err);
+		return x86_raise_err(c, vec, err);
 	if (!(attr & X86_SEG_P))
 		return x86_raise_err(c, X86_NP, err);
 	r = x86_desc_accessed(c, sel, &d);
@@ -209,7 +216,7 @@ int x86_load_seg(struct x86_cpu *c, unsigned int seg, u16 sel)
 	} else if (x86_sel_null(sel)) {
 		x86_seg_null(c, seg, sel);
 	} else {
-		r = load_data(c, seg, sel);
+		r = x86_load_data(c, seg, sel, X86_GP, 0);
 	}
 	if (!r)
 		x86_eseg_update(c, seg);

@@ -67,7 +67,8 @@ void x86_seg_null(struct x86_cpu *c, unsigned int seg, u16 sel);
 void x86_seg_real(struct x86_cpu *c, unsigned int seg, u16 sel);
 /* Work out c->eseg[seg] again. */
 void x86_eseg_update(struct x86_cpu *c, unsigned int seg);
-/* Make CS and its CPL current. RIP is the caller's. */
+/* Make CS and its CPL current; cheap between 64-bit segments. RIP, RFLAGS and
+ * SS are the caller's, and set before where modes may change. */
 void x86_cs_set(struct x86_cpu *c, u16 sel, u64 d, u8 cpl);
 /* Null the data segments that a lower privilege may not keep. */
 void x86_segs_drop(struct x86_cpu *c);
@@ -75,6 +76,9 @@ void x86_segs_drop(struct x86_cpu *c);
 /* Checks of a stack segment to be loaded with privilege cpl: vec(sel | ext)
  * where the manual says, #SS when not present. *d is read. */
 int x86_check_ss(struct x86_cpu *c, u16 sel, u8 cpl, u8 vec, u32 ext, u64 *d);
+/* Load ES, DS, FS or GS with what is not null; refusals are vec(sel | ext).
+ * c->eseg is the caller's to update. */
+int x86_load_data(struct x86_cpu *c, unsigned int seg, u16 sel, u8 vec, u32 ext);
 /* May an instruction stream start at ip in a code segment with these? */
 bool x86_ip_ok(struct x86_cpu *c, u16 attr, u32 limit, u64 ip);
 
@@ -86,13 +90,21 @@ bool x86_seg_allows(const struct x86_cpu *c, const struct x86_seg *s, u64 ea,
 int x86_linear(struct x86_cpu *c, unsigned int seg, u64 ea, unsigned int n, bool write,
 	       u64 *lin);
 
-/* A frame of k slots of size bytes to be pushed at ss:sp, slot[0] last (lowest). */
+/* A stack frame of k slots of size bytes, in the order they are pushed. At most
+ * 31 parameters of a call gate and SS, rSP, CS, rIP. */
 struct x86_frame {
-	u64 slot[40];
 	unsigned int k;
 	u8 size;
+	u64 slot[36];
 };
-/* Push it without moving rSP; *sp is where it will be. Raises vec_err as #SS. */
+static inline void x86_frame_init(struct x86_frame *f, u8 size)
+{
+	f->k = 0;
+	f->size = size;
+}
+static inline void x86_frame_add(struct x86_frame *f, u64 v) { f->slot[f->k++] = v; }
+/* Push it below *sp without moving rSP, and make *sp where it lies. flat: 64-bit
+ * stack, ss unused. What does not fit raises #SS(ss_err). */
 int x86_frame_push(struct x86_cpu *c, const struct x86_frame *f, const struct x86_seg *ss,
 		   bool flat, u64 *sp, unsigned int access, u32 ss_err);
 
@@ -103,6 +115,10 @@ struct x86_stack {
 	u64 desc;
 };
 int x86_tss_stack(struct x86_cpu *c, u8 cpl, u32 ext, struct x86_stack *st);
+/* A stack pointer of a 64-bit TSS: level 0 to 2, interrupt stack 1 to 7. */
+#define X86_TSS_RSP(level)	(4 + (level) * 8)
+#define X86_TSS_IST(n)		(28 + (n) * 8)
+int x86_tss_rsp(struct x86_cpu *c, unsigned int off, u32 ext, u64 *rsp);
 
 /* A task switch with everything; see x86_task_switch(). */
 struct x86_task {
