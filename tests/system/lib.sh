@@ -1,3 +1,4 @@
+# shellcheck shell=bash disable=SC2034
 # SPDX-License-Identifier: GPL-2.0-or-later
 # lib.sh - for tests of the whole program. Sourced; makes $TMP and cleans up.
 set -u

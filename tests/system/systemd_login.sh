@@ -7,8 +7,8 @@ cp --sparse=always "$G/root.ext4" "$TMP/disk"
 "$KVIST" run --engine soft --kernel "$G/vmlinuz" --initrd "$G/initrd" --append "console=ttyS0" \
 	--disk "$TMP/disk" --net user --cpus 2 --memory 512M --console "file=$TMP/console" &
 pid=$!
-PIDS+=($pid)
-if wait_for 580 $pid "$TMP/console" 'login: *$'; then
+PIDS+=("$pid")
+if wait_for 580 "$pid" "$TMP/console" 'login: *$'; then
 	ok "login prompt after $SECONDS s"
 else
 	bad "no login prompt after $SECONDS s"
