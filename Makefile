@@ -18,9 +18,10 @@ WARN	:= -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla -W
 CFLAGS_ALL := -std=gnu11 -D_GNU_SOURCE -g -pthread $(WARN) $(if $(WERROR),-Werror) -I. -MMD -MP \
 	   -fno-strict-aliasing
 SAN	:= -fsanitize=address,undefined -fno-sanitize=alignment -fno-sanitize-recover=undefined -fno-omit-frame-pointer
-PKGS	:= slirp liburing liblzma libzstd zlib liblz4
-PKG_CFLAGS := $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
-PKG_LIBS := $(shell pkg-config --libs $(PKGS) 2>/dev/null)
+# Plain names: slirp's .pc file asks for GLib's development files, which its
+# headers do not use.
+PKG_CFLAGS :=
+PKG_LIBS := -lslirp -luring -llzma -lzstd -lz -llz4
 
 CORE	:= $(sort $(wildcard core/*/*.c core/*.c))
 SOFT	:= $(sort $(wildcard engine/soft/*.c))

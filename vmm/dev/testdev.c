@@ -2,7 +2,7 @@
 /*
  * testdev.c - what kvm-unit-tests expects of QEMU's pc-testdev: an echo port,
  * a way to lose a page's mapping, all interrupt lines, and some MMIO that must
- * be emulated; and pci-testdev's ids, so that the tests find a PCI function.
+ * be emulated. With it comes QEMU's pci-testdev (pci_testdev.c).
  */
 #include <errno.h>
 #include <sys/mman.h>
@@ -102,26 +102,6 @@ static void mmio_write(void *dev, u64 off, unsigned int n, u64 val)
 	memcpy(t->scratch + off, &val, n);
 }
 
-static void pci_free(struct pci_dev *d)
-{
-	free(d);
-}
-
-static int add_pci(struct machine *m)
-{
-	struct pci_dev *d = calloc(1, sizeof(*d));
-	int err;
-
-	if (!d)
-		return -ENOMEM;
-	pci_dev_init(d, m, "pci-testdev", 0x1b36, 0x0005, 0x00ff0000);
-	d->free = pci_free;
-	err = pci_dev_add(m->pci, d);
-	if (err)
-		free(d);
-	return err;
-}
-
 int testdev_new(struct machine *m, struct testdev **out)
 {
 	struct testdev *t = calloc(1, sizeof(*t));
@@ -146,7 +126,7 @@ int testdev_new(struct machine *m, struct testdev **out)
 	if (!err)
 		err = iobus_add(&m->mmio, &t->mmio);
 	if (!err)
-		err = add_pci(m);
+		err = pci_testdev_new(m);
 	if (err) {
 		testdev_free(t);
 		return fail(err, "--testdev");
