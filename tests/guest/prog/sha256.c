@@ -17,7 +17,7 @@ static u32 root_bits(u32 p, int cube)
 	while (hi - lo > 1) {
 		u64 mid = lo + (hi - lo) / 2;
 		unsigned __int128 sq = (unsigned __int128)mid * mid;
-		int below = cube ? (sq >> 40) * mid < ((unsigned __int128)p << 56) :
+		int below = cube ? sq * mid < ((unsigned __int128)p << 96) :
 				   sq < ((unsigned __int128)p << 64);
 
 		if (below)
