@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * aes.c - AES, carry-less multiplication and SHA.
+ * sse_crypto.c - AES, carry-less multiplication and SHA.
  * Sources: FIPS 197, FIPS 180-4; SDM vol. 2, the instructions.
  *
  * AES and PCLMULQDQ are the host's where it has them.
