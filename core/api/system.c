@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The system descriptor's calls, and which capabilities there are. */
+#include "core/vm.h"
+#include "core/api/call.h"
+#include "core/api/ioevent.h"
+#include "core/x86/cpuid.h"
+#include "core/x86/msr.h"
+
+#define API_CPUID_MAX	256	/* KVM_MAX_CPUID_ENTRIES */
+#define API_MSRS_MAX	255	/* KVM takes fewer than 256 a call */
+#define API_ROUTES_MAX	4096
+#define API_X2APIC_FLAGS \
+	(KVM_X2APIC_API_USE_32BIT_IDS | KVM_X2APIC_API_DISABLE_BROADCAST_QUIRK)
+
+/* What is reported is there: clients insist on what they see. */
+static const struct {
+	u16 cap;
+	u16 value;
+} caps[] = {
+	{ KVM_CAP_IRQCHIP, 1 },
+	{ KVM_CAP_HLT, 1 },
+	{ KVM_CAP_USER_MEMORY, 1 },
+	{ KVM_CAP_SET_TSS_ADDR, 1 },
+	{ KVM_CAP_VAPIC, 1 },
+	{ KVM_CAP_EXT_CPUID, 1 },
+	{ KVM_CAP_CLOCKSOURCE, 1 },
+	{ KVM_CAP_NR_VCPUS, VM_VCPUS_MAX },
+	{ KVM_CAP_NR_MEMSLOTS, SLOTS_MAX },
+	{ KVM_CAP_PIT, 1 },
+	{ KVM_CAP_NOP_IO_DELAY, 1 },
+	{ KVM_CAP_MP_STATE, 1 },
+	{ KVM_CAP_COALESCED_MMIO, COALESCED_PAGE },
+	{ KVM_CAP_SYNC_MMU, 1 },
+	{ KVM_CAP_DESTROY_MEMORY_REGION_WORKS, 1 },
+	{ KVM_CAP_USER_NMI, 1 },
+	{ KVM_CAP_SET_GUEST_DEBUG, 1 },
+	{ KVM_CAP_REINJECT_CONTROL, 1 },
+	{ KVM_CAP_IRQ_ROUTING, API_ROUTES_MAX },
+	{ KVM_CAP_IRQ_INJECT_STATUS, 1 },
+	{ KVM_CAP_JOIN_MEMORY_REGIONS_WORKS, 1 },
+	{ KVM_CAP_MCE, MSR_MCE_BANKS },
+	{ KVM_CAP_IRQFD, 1 },
+	{ KVM_CAP_PIT2, 1 },
+	{ KVM_CAP_SET_BOOT_CPU_ID, 1 },
+	{ KVM_CAP_PIT_STATE2, 1 },
+	{ KVM_CAP_IOEVENTFD, 1 },
+	{ KVM_CAP_SET_IDENTITY_MAP_ADDR, 1 },
+	{ KVM_CAP_ADJUST_CLOCK,
+	  KVM_CLOCK_TSC_STABLE | KVM_CLOCK_REALTIME | KVM_CLOCK_HOST_TSC },
+	{ KVM_CAP_INTERNAL_ERROR_DATA, 1 },
+	{ KVM_CAP_VCPU_EVENTS, 1 },
+	{ KVM_CAP_INTR_SHADOW, 1 },
+	{ KVM_CAP_DEBUGREGS, 1 },
+	{ KVM_CAP_X86_ROBUST_SINGLESTEP, 1 },
+	{ KVM_CAP_ENABLE_CAP, 1 },
+	{ KVM_CAP_XSAVE, 1 },
+	{ KVM_CAP_XCRS, 1 },
+	{ KVM_CAP_GET_TSC_KHZ, 1 },
+	{ KVM_CAP_MAX_VCPUS, VM_VCPUS_MAX },
+	{ KVM_CAP_TSC_DEADLINE_TIMER, 1 },
+	{ KVM_CAP_KVMCLOCK_CTRL, 1 },
+	{ KVM_CAP_SIGNAL_MSI, 1 },
+	{ KVM_CAP_READONLY_MEM, 1 },
+	{ KVM_CAP_IRQFD_RESAMPLE, 1 },
+	{ KVM_CAP_EXT_EMUL_CPUID, 1 },
+	{ KVM_CAP_ENABLE_CAP_VM, 1 },
+	{ KVM_CAP_IOEVENTFD_NO_LENGTH, 1 },
+	{ KVM_CAP_CHECK_EXTENSION_VM, 1 },
+	{ KVM_CAP_SPLIT_IRQCHIP, 1 },
+	{ KVM_CAP_IOEVENTFD_ANY_LENGTH, 1 },
+	{ KVM_CAP_MAX_VCPU_ID, VM_VCPU_IDS_MAX },
+	{ KVM_CAP_X2APIC_API, API_X2APIC_FLAGS },
+	{ KVM_CAP_IMMEDIATE_EXIT, 1 },
+	{ KVM_CAP_GET_MSR_FEATURES, 1 },
+	{ KVM_CAP_COALESCED_PIO, 1 },
+	{ KVM_CAP_SREGS2, 1 },
+	{ KVM_CAP_XSAVE2, sizeof(struct kvm_xsave) },
+};
+
+long cap_value(u32 cap)
+{
+	for (u32 i = 0; i < ARRAY_SIZE(caps); i++)
+		if (caps[i].cap == cap)
+			return caps[i].value;
+	return 0;
+}
+
+static long sys_api_version(void *obj, void *arg)
+{
+	return arg ? -EINVAL : KVM_API_VERSION;
+}
+
+static long sys_check_extension(void *obj, void *arg)
+{
+	return cap_value((u32)(uintptr_t)arg);
+}
+
+static long sys_mmap_size(void *obj, void *arg)
+{
+	return arg ? -EINVAL : (long)(API_VCPU_PAGES * 4096);
+}
+
+static long sys_supported_cpuid(void *obj, void *arg)
+{
+	struct kvm_cpuid2 *c = arg;
+	int n = cpuid_supported(obj, c->entries, c->nent);
+
+	if (n < 0)
+		return n;
+	c->nent = n;
+	return 0;
+}
+
+/* Features done in software that hardware might lack: with a software engine
+ * all are in the other list already. */
+static long sys_emulated_cpuid(void *obj, void *arg)
+{
+	struct kvm_cpuid2 *c = arg;
+
+	if (!c->nent)
+		return -E2BIG;
+	c->nent = 0;
+	return 0;
+}
+
+static long fill_msr_list(struct kvm_msr_list *l, bool (*next)(u32 i, u32 *idx))
+{
+	u32 room = l->nmsrs, n = 0, idx;
+
+	for (; next(n, &idx); n++)
+		if (n < room)
+			l->indices[n] = idx;
+	l->nmsrs = n;
+	return n > room ? -E2BIG : 0;
+}
+
+static long sys_msr_list(void *obj, void *arg)
+{
+	return fill_msr_list(arg, msr_list);
+}
+
+static long sys_msr_feature_list(void *obj, void *arg)
+{
+	return fill_msr_list(arg, msr_feature_list);
+}
+
+static long sys_get_msrs(void *obj, void *arg)
+{
+	struct kvm_msrs *m = arg;
+	u32 i;
+	u64 val;
+
+	for (i = 0; i < m->nmsrs; i++) {
+		if (msr_feature_read(m->entries[i].index, &val))
+			break;
+		m->entries[i].data = val;
+	}
+	return i;
+}
+
+static long sys_mce_cap(void *obj, void *arg)
+{
+	u64 cap = MSR_MCG_CAP | MSR_MCG_SER;
+
+	memcpy(arg, &cap, sizeof(cap));
+	return 0;
+}
+
+static const struct api_call rows[] = {
+	CALL_NUM(KVM_GET_API_VERSION, sys_api_version),
+	CALL_NUM(KVM_CHECK_EXTENSION, sys_check_extension),
+	CALL_NUM(KVM_GET_VCPU_MMAP_SIZE, sys_mmap_size),
+	CALL_TAIL(KVM_GET_SUPPORTED_CPUID, sys_supported_cpuid, struct kvm_cpuid2, nent, entries,
+		  API_CPUID_MAX, 0, CALL_CLAMP | CALL_TAIL_OUT),
+	CALL_TAIL(KVM_GET_EMULATED_CPUID, sys_emulated_cpuid, struct kvm_cpuid2, nent, entries,
+		  API_CPUID_MAX, 0, CALL_CLAMP | CALL_TAIL_OUT),
+	CALL_TAIL(KVM_GET_MSR_INDEX_LIST, sys_msr_list, struct kvm_msr_list, nmsrs, indices, 1024,
+		  0, CALL_CLAMP | CALL_TAIL_OUT | CALL_BACK),
+	CALL_TAIL(KVM_GET_MSR_FEATURE_INDEX_LIST, sys_msr_feature_list, struct kvm_msr_list, nmsrs,
+		  indices, 1024, 0, CALL_CLAMP | CALL_TAIL_OUT | CALL_BACK),
+	CALL_TAIL(KVM_GET_MSRS, sys_get_msrs, struct kvm_msrs, nmsrs, entries, API_MSRS_MAX,
+		  -E2BIG, CALL_TAIL_IN | CALL_TAIL_OUT),
+	CALL(KVM_X86_GET_MCE_CAP_SUPPORTED, sys_mce_cap),
+};
+
+const struct api_table system_calls = { rows, ARRAY_SIZE(rows), -EINVAL };
