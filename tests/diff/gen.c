@@ -1,0 +1,362 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * gen.c - random instructions with operands that make them do something: an
+ * address in the data pages, a count that ends, a branch target in the code
+ * pages.
+ */
+#include "tests/diff/gen.h"
+
+#define NOWHERE	255u
+
+struct enc {
+	u8 code[32];
+	unsigned int disp_at;	/* NOWHERE: no 32-bit displacement */
+	struct x86_insn in;
+};
+
+struct gen {
+	struct block *b;
+	struct state *s;
+	bool first;		/* registers may still be set in s */
+	u8 pre[64];		/* code that sets registers, to come before */
+	unsigned int pre_len;
+};
+
+static void set_reg(struct gen *g, unsigned int r, u64 v)
+{
+	u8 *p = g->pre + g->pre_len;
+
+	if (g->first) {
+		g->s->gpr[r] = v;
+		return;
+	}
+	if (g->pre_len + 10 > sizeof(g->pre))
+		return;
+	p[0] = r & 8 ? 0x49 : 0x48;	/* mov r, imm64 */
+	p[1] = 0xb8 | (r & 7);
+	memcpy(p + 2, &v, 8);
+	g->pre_len += 10;
+}
+
+static unsigned int legacy_prefixes(const struct template *t, u8 *p)
+{
+	static const u8 segs[] = { 0x64, 0x65, 0x64, 0x65, 0x2e, 0x36, 0x3e, 0x26 };
+	unsigned int n = 0;
+
+	if (t->map < 5 && one_in(16))
+		p[n++] = 0xf0;
+	if (one_in(10))
+		p[n++] = segs[rnd_below(ARRAY_SIZE(segs))];
+	if (one_in(12))
+		p[n++] = 0x67;
+	if (t->map < 5 && one_in(6))
+		p[n++] = 0x66;
+	if (t->pfx && t->map < 5)
+		p[n++] = t->pfx;
+	else if (t->map < 5 && t->opcode >= 0xa4 && t->opcode <= 0xaf && one_in(2))
+		p[n++] = one_in(2) ? 0xf3 : 0xf2;
+	return n;
+}
+
+static unsigned int vex_prefix(const struct template *t, u8 *p)
+{
+	unsigned int pp = t->pfx == 0x66 ? 1 : t->pfx == 0xf3 ? 2 : t->pfx == 0xf2 ? 3 : 0;
+
+	p[0] = 0xc4;
+	p[1] = (rnd() & 0xe0) | (t->map - 3);
+	p[2] = (t->rex_w ? 0x80 : 0) | (t->map == 6 ? 0x78 : rnd() & 0x78) | pp;
+	return 3;
+}
+
+static void encode(const struct template *t, struct enc *e)
+{
+	unsigned int n = legacy_prefixes(t, e->code), mod = t->modrm >> 6, rm = t->modrm & 7;
+	u64 tail[3] = { rnd(), rnd(), rnd() };
+	u8 rex = t->rex_w ? 0x48 : 0;
+
+	if (one_in(2))
+		rex |= 0x40 | (rnd() & 7);
+	if (t->map >= 5) {
+		n += vex_prefix(t, e->code + n);
+	} else {
+		if (rex)
+			e->code[n++] = rex;
+		if (t->map >= 2)
+			e->code[n++] = 0x0f;
+		if (t->map >= 3)
+			e->code[n++] = t->map == 3 ? 0x38 : 0x3a;
+	}
+	e->code[n++] = t->opcode;
+	memcpy(e->code + n, tail, sizeof(e->code) - n < sizeof(tail) ? sizeof(e->code) - n : sizeof(tail));
+	e->code[n++] = t->modrm;
+	e->disp_at = NOWHERE;
+	if (mod == 3)
+		return;
+	if (rm == 4 && e->code[n] % 8 == 5 && mod == 0)
+		e->disp_at = n + 1;
+	else if (mod == 0 && rm == 5)
+		e->disp_at = n;
+	n += rm == 4;
+	if (mod == 2 && one_in(2))	/* a small displacement */
+		memset(e->code + n + 1, (s8)e->code[n] < 0 ? 0xff : 0, 3);
+}
+
+static u64 seg_base(const struct gen *g, const struct x86_insn *in)
+{
+	return in->seg == X86_FS ? g->s->fsbase : in->seg == X86_GS ? g->s->gsbase : 0;
+}
+
+static unsigned int access_align(const struct x86_insn *in)
+{
+	if (in->flags & IN_LOCK || in->op == OP_xchg || in->op == OP_cmpxchg16b)
+		return in->opsize;
+	if (in->op == OP_fxsave)
+		return 16;
+	if (one_in(4))
+		return 1;
+	return in->opsize >= 8 ? 16 : in->opsize;
+}
+
+/* A locked access must not cross a cache line: hosts may punish that. */
+static u64 pick_address(const struct x86_insn *in)
+{
+	unsigned int align = access_align(in);
+	u64 a = rnd_data(align, in->op == OP_fxsave ? 512 : 16);
+
+	if (in->flags & IN_LOCK || in->op == OP_xchg || in->op == OP_cmpxchg16b)
+		a &= ~(u64)(align - 1);
+	return a;
+}
+
+/* Make base + index * scale + disp come to ea. */
+static void aim(struct gen *g, struct enc *e, u64 ea)
+{
+	struct x86_insn *in = &e->in;
+	u64 index = rnd_below(64), high = in->adsize == 4 ? rnd() << 32 : 0;
+
+	if (in->base < 16 && in->base == in->index) {
+		set_reg(g, in->base, (ea - in->disp) / (1 + (1ull << in->scale)));
+	} else if (in->base < 16) {
+		if (in->index < 16)
+			set_reg(g, in->index, index);
+		else
+			index = 0;
+		set_reg(g, in->base, (ea - in->disp - (index << in->scale)) ^ high);
+	} else if (in->index < 16 && e->disp_at == NOWHERE) {
+		set_reg(g, in->index, (ea - in->disp) >> in->scale);
+	} else if (e->disp_at != NOWHERE) {
+		u64 base = 0;
+		s32 d;
+
+		if (in->base == X86_RIP)
+			base = START_LIN + g->b->len + g->pre_len + in->len;
+		if (in->index < 16) {
+			/* The code that sets it must not move RIP again. */
+			set_reg(g, in->index, index);
+			base += index << in->scale;
+		}
+		d = (s32)(ea - base);
+		memcpy(e->code + e->disp_at, &d, 4);
+		in->disp = d;
+	}
+}
+
+static void fill_memory(struct gen *g, const struct x86_insn *in, u64 lin)
+{
+	u8 v[32];
+	u64 t;
+	u32 mxcsr;
+
+	rnd_vector(v);
+	rnd_vector(v + 16);
+	poke(lin, v, 32);
+	if (in->op == OP_ldmxcsr && !one_in(4)) {
+		mxcsr = rnd_mxcsr();
+		poke(lin, &mxcsr, 4);
+	}
+	if ((in->op == OP_jmp_ind || in->op == OP_call_ind) && !one_in(8)) {
+		t = rnd_code_target(MAX_CODE);
+		poke(lin, &t, 8);
+	}
+}
+
+static void place_memory(struct gen *g, struct enc *e)
+{
+	const struct x86_insn *in = &e->in;
+	bool bit = (in->op == OP_bt || in->op == OP_bts || in->op == OP_btr || in->op == OP_btc);
+	u64 lin;
+
+	if (in->form == FORM_MOFFS) {
+		u64 ea = pick_address(in) - seg_base(g, in);
+
+		memcpy(e->code + in->len - in->adsize, &ea, in->adsize);
+		return;
+	}
+	if (!(in->flags & IN_MEM))
+		return;
+	if (bit && in->form == FORM_RM_R)
+		set_reg(g, in->reg / 8, (s64)rnd_below(8192) - 4096);
+	lin = pick_address(in);
+	fill_memory(g, in, lin);
+	aim(g, e, lin - seg_base(g, in));
+}
+
+/* Registers with a fixed role. */
+static void place_implicit(struct gen *g, struct enc *e)
+{
+	const struct x86_insn *in = &e->in;
+	u64 high = in->adsize == 4 ? rnd() << 32 : 0, t;
+
+	switch (in->op) {
+	case OP_movs: case OP_cmps: case OP_stos: case OP_lods: case OP_scas:
+	case OP_ins: case OP_outs:
+		set_reg(g, X86_RSI, (rnd_data(1, 64) - seg_base(g, in)) ^ high);
+		set_reg(g, X86_RDI, rnd_data(1, 64) ^ high);
+		if (in->flags & (IN_REP | IN_REPNE) && !one_in(32))
+			set_reg(g, X86_RCX, rnd_below(40) ^ high);
+		break;
+	case OP_xlat:
+		set_reg(g, X86_RBX, (rnd_data(1, 256) - seg_base(g, in)) ^ high);
+		break;
+	case OP_maskmovq: case OP_maskmovdqu:
+		set_reg(g, X86_RDI, (rnd_data(1, 16) - seg_base(g, in)) ^ high);
+		break;
+	case OP_div: case OP_idiv:
+		if (g->first && !one_in(4)) {
+			g->s->gpr[X86_RDX] = in->op == OP_idiv && one_in(2) ? ~0ull : 0;
+			if (in->opsize == 1)
+				g->s->gpr[X86_RAX] &= ~0xff00ull;
+		}
+		break;
+	case OP_leave: case OP_enter:
+		set_reg(g, X86_RBP, rnd_data(8, 8));
+		break;
+	case OP_ret:
+		t = rnd_code_target(MAX_CODE);
+		if (g->first && !one_in(8))
+			poke(g->s->gpr[X86_RSP], &t, 8);
+		break;
+	case OP_call_ind: case OP_jmp_ind:
+		if (!(in->flags & IN_MEM) && !one_in(8))
+			set_reg(g, in->rm / 8, rnd_code_target(MAX_CODE));
+		break;
+	}
+}
+
+/* Relative branches: the displacement is the last bytes. */
+static void place_branch(struct gen *g, struct enc *e)
+{
+	const struct x86_insn *in = &e->in;
+	u64 next = START_LIN + g->b->len + g->pre_len + in->len, to;
+	bool rel8 = in->op == OP_jcxz || in->op == OP_loop || in->op == OP_loope ||
+		    in->op == OP_loopne;
+	s32 d;
+
+	if (in->form != FORM_I || !(in->flags & IN_BRANCH) || in->op == OP_ret)
+		return;
+	rel8 |= (in->op == OP_jcc && (e->code[in->len - 2] & 0xf0) == 0x70) ||
+		(in->op == OP_jmp && e->code[in->len - 2] == 0xeb);
+	if (one_in(16)) {	/* to the next instruction */
+		memset(e->code + in->len - (rel8 ? 1 : 4), 0, rel8 ? 1 : 4);
+		return;
+	}
+	if (rel8) {
+		/* Backwards beyond the block, or it would loop. */
+		d = -128 + (s32)rnd_below(16);
+		if (next + d >= START_LIN)
+			d = 0;
+		e->code[in->len - 1] = d;
+		return;
+	}
+	to = rnd_code_target(MAX_CODE);
+	d = (s32)(to - next);
+	memcpy(e->code + in->len - 4, &d, 4);
+}
+
+/* Encode one instruction that decodes to what we want. */
+static bool draw(struct enc *e)
+{
+	unsigned int i;
+
+	for (i = 0; i < 100; i++) {
+		encode(template_pick(), e);
+		if (!x86_decode(&e->in, X86_MODE64, e->code, 15) && template_wants(e->in.op) &&
+		    rule_runs(&e->in))
+			return true;
+	}
+	return false;
+}
+
+static bool leaves_undefined(const struct x86_insn *in)
+{
+	static struct x86_cpu dummy = { .gpr[X86_RCX] = 31 };
+	struct x86_insn copy = *in;
+
+	copy.imm = 31;
+	return rule_undefined_flags(&copy, &dummy);
+}
+
+static bool acceptable(const struct gen *g, const struct x86_insn *in, bool alone)
+{
+	struct x86_cpu c;
+
+	if ((in->op == OP_shld || in->op == OP_shrd) && in->opsize == 2 && !alone)
+		return false;
+	memcpy(c.gpr, g->s->gpr, sizeof(g->s->gpr));
+	return !rule_undefined_result(in, &c);
+}
+
+static void append(struct block *b, const void *p, unsigned int n)
+{
+	memcpy(b->code + b->len, p, n);
+	b->len += n;
+}
+
+static void add_insn(struct gen *g, bool alone, bool last)
+{
+	struct block *b = g->b;
+	struct enc e;
+	u8 cmp[2] = { 0x3c, rnd() };
+
+	g->first = b->n == 0;
+	g->pre_len = 0;
+	if (!draw(&e) || !acceptable(g, &e.in, alone))
+		return;
+	/* Order matters: what sets registers makes the code longer. */
+	place_implicit(g, &e);
+	if (e.in.base == X86_RIP && e.in.index == X86_ZERO && !g->first && e.in.form == FORM_RM_R &&
+	    (e.in.op == OP_bt || e.in.op == OP_bts || e.in.op == OP_btr || e.in.op == OP_btc))
+		set_reg(g, e.in.reg / 8, rnd_below(4096));
+	place_memory(g, &e);
+	place_branch(g, &e);
+	if (!acceptable(g, &e.in, alone))
+		return;
+	append(b, g->pre, g->pre_len);
+	append(b, e.code, e.in.len);
+	if (!last && leaves_undefined(&e.in))
+		append(b, cmp, 2);
+	if (rule_skip_mem(&e.in))
+		b->skip_mem = true;
+	b->op[b->n++] = e.in.op;
+}
+
+void gen_block(struct block *b, struct state *s, unsigned int insns)
+{
+	struct gen g = { .b = b, .s = s };
+	unsigned int i;
+
+	b->len = b->n = 0;
+	b->skip_mem = false;
+	rnd_state(s);
+	while (!b->n) {
+		b->len = 0;
+		for (i = 0; i < insns && b->n < MAX_INSNS && b->len < MAX_CODE - 96; i++)
+			add_insn(&g, insns == 1, i + 1 == insns);
+	}
+}
+
+int gen_init(const char *regex, u64 seed)
+{
+	rnd_seed(seed);
+	return templates_init(regex);
+}

@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * main.c - differential test of the model against this machine's processor.
+ *
+ *	build/diff [--seed N] [--count N] [--seconds N] [--ops REGEX] [--block N]
+ *		   [--errors N] [--no-fpu] [--table] [--no-tlb] [--tlb] [--all]
+ *
+ * Exits with 1 on a mismatch. A test depends on the seed and its number only
+ * through the memory that earlier ones leave, so rerun with the same options.
+ */
+#include <getopt.h>
+#include <time.h>
+
+#include "tests/diff/diff.h"
+
+static struct {
+	u64 seed, count, errors;
+	double seconds;
+	const char *ops;
+	unsigned int block;
+	bool table;
+	int tlb;		/* -1: at random */
+} opt = { .seed = 1, .count = 1000000, .errors = 1, .ops = ".", .tlb = -1 };
+
+static u64 runs[OP_COUNT], faults[OP_COUNT], bad[OP_COUNT], skipped;
+
+static double now(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return t.tv_sec + t.tv_nsec * 1e-9;
+}
+
+static int usage(void)
+{
+	fprintf(stderr, "usage: diff [--seed N] [--count N] [--seconds N] [--ops REGEX] "
+		"[--block N] [--errors N] [--no-fpu] [--table] [--tlb | --no-tlb] [--all]\n");
+	return 2;
+}
+
+static int options(int argc, char **argv)
+{
+	static const struct option longs[] = {
+		{ "seed", 1, NULL, 's' }, { "count", 1, NULL, 'c' }, { "seconds", 1, NULL, 't' },
+		{ "ops", 1, NULL, 'o' }, { "block", 1, NULL, 'b' }, { "errors", 1, NULL, 'e' },
+		{ "no-fpu", 0, NULL, 'F' }, { "table", 0, NULL, 'T' },
+		{ "all", 0, NULL, 'a' },
+		{ "tlb", 0, NULL, 'l' }, { "no-tlb", 0, NULL, 'L' }, { 0 }
+	};
+	int o;
+
+	while ((o = getopt_long(argc, argv, "", longs, NULL)) != -1) {
+		switch (o) {
+		case 's': opt.seed = strtoull(optarg, NULL, 0); break;
+		case 'c': opt.count = strtoull(optarg, NULL, 0); break;
+		case 't': opt.seconds = strtod(optarg, NULL); opt.count = ~0ull; break;
+		case 'o': opt.ops = optarg; break;
+		case 'b': opt.block = strtoul(optarg, NULL, 0); break;
+		case 'e': opt.errors = strtoull(optarg, NULL, 0); break;
+		case 'F': model_no_fpu = true; break;
+		case 'T': opt.table = true; break;
+		case 'a': report_all = true; break;
+		case 'l': opt.tlb = 1; break;
+		case 'L': opt.tlb = 0; break;
+		default: return usage();
+		}
+	}
+	return optind == argc ? 0 : usage();
+}
+
+static void table(void)
+{
+	unsigned int i;
+
+	printf("%-18s %10s %10s %8s\n", "op", "run", "faults", "bad");
+	for (i = 1; i < OP_COUNT; i++)
+		if (runs[i] && (opt.table || bad[i]))
+			printf("%-18s %10llu %10llu %8llu\n", x86_op_name(i),
+			       (unsigned long long)runs[i], (unsigned long long)faults[i],
+			       (unsigned long long)bad[i]);
+}
+
+/* True when both agree. */
+static bool one_test(u64 i)
+{
+	static struct state in, n, m;
+	static struct block b;
+	unsigned int k, size = opt.block ? opt.block : one_in(4) ? 2 + rnd_below(6) : 1;
+	bool tlb = opt.tlb < 0 ? (i >> 6) & 1 : opt.tlb;
+	u64 undef;
+	bool ok;
+
+	gen_block(&b, &in, size);
+	native_run(&b, &in, &n);
+	if (!native_ok()) {
+		skipped++;
+		memcpy(native_data(), model_data(), RW_SIZE);
+		return true;
+	}
+	model_run(&b, &in, &m, tlb, &undef);
+	ok = state_equal(&n, &m, undef);
+	if (b.skip_mem)
+		memcpy(model_data(), native_data(), RW_SIZE);
+	else
+		ok &= !memcmp(model_data(), native_data(), RW_SIZE);
+	for (k = 0; k < b.n; k++) {
+		runs[b.op[k]]++;
+		faults[b.op[k]] += n.vector != -1;
+	}
+	if (ok)
+		return true;
+	bad[b.op[b.n - 1]]++;
+	if (opt.errors) {
+		printf("mismatch in test %llu%s:", (unsigned long long)i, tlb ? "" : " (no TLB)");
+		for (k = 0; k < b.n; k++)
+			printf(" %s", x86_op_name(b.op[k]));
+		printf("\n");
+		report(&b, &in, &n, &m, undef);
+		opt.errors--;
+	}
+	memcpy(model_data(), native_data(), RW_SIZE);
+	return false;
+}
+
+int main(int argc, char **argv)
+{
+	u64 i, mismatches = 0;
+	double start, t;
+	int err;
+
+	if (options(argc, argv))
+		return 2;
+	err = native_init();
+	if (!err)
+		err = model_init();
+	if (!err)
+		err = gen_init(opt.ops, opt.seed);
+	if (err) {
+		fprintf(stderr, "diff: cannot start: %s\n", strerror(-err));
+		return 2;
+	}
+	gen_data(native_data(), DATA_SIZE);
+	memcpy(model_data(), native_data(), DATA_SIZE);
+	native_protect();
+	start = now();
+	for (i = 0; i < opt.count; i++) {
+		mismatches += !one_test(i);
+		if (opt.seconds && !(i & 1023) && now() - start > opt.seconds)
+			break;
+	}
+	t = now() - start;
+	table();
+	printf("%llu tests, %llu mismatches, %llu stopped, %.0f a second\n",
+	       (unsigned long long)i, (unsigned long long)mismatches,
+	       (unsigned long long)skipped, i / t);
+	return mismatches != 0;
+}
