@@ -42,7 +42,7 @@ void pm_power_button(struct pm *p);
 extern const struct field pm_fields[];
 extern const size_t pm_size;
 
-/* Ports that are a line or two each: reset (64h, 92h, cf9h), POST code (80h),
+/* Ports that are a line or two each: reset (64h, 92h), POST code (80h),
  * and with debug_exit, 0f4h. */
 int misc_new(struct machine *m, bool debug_exit, struct misc **out);
 void misc_free(struct misc *d);

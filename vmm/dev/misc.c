@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * misc.c - ports that are a line or two each: the ways to reset a PC, the POST
- * code, and the debug exit.
+ * misc.c - ports that are a line or two each: old ways to reset a PC (cf9h is
+ * with the PCI ports it lies between), the POST code, and the debug exit.
  */
 #include <errno.h>
 #include "vmm/dev/dev.h"
@@ -10,28 +10,26 @@
 #define PORT_KBD	0x64
 #define PORT_POST	0x80
 #define PORT_A		0x92
-#define PORT_RESET	0xcf9
 #define PORT_EXIT	0xf4
 
 #define KBD_PULSE_RESET	0xfe
 #define PORT_A_RESET	0x01
 #define PORT_A_A20	0x02
-#define RESET_CPU	0x04
 
 struct misc {
 	struct machine *m;
-	struct io_range kbd_data, kbd, post, port_a, reset, exit;
-	u8 port_a_val, reset_val, post_val, has_exit;
-	u8 pad[4];
+	struct io_range kbd_data, kbd, post, port_a, exit;
+	u8 port_a_val, post_val, has_exit;
+	u8 pad[5];
 };
 
 const size_t misc_size = sizeof(struct misc);
 const struct field misc_fields[] = {
 	FIELD_TRANSIENT(struct misc, m), FIELD_TRANSIENT(struct misc, kbd_data),
 	FIELD_TRANSIENT(struct misc, kbd), FIELD_TRANSIENT(struct misc, post),
-	FIELD_TRANSIENT(struct misc, port_a), FIELD_TRANSIENT(struct misc, reset),
+	FIELD_TRANSIENT(struct misc, port_a),
 	FIELD_TRANSIENT(struct misc, exit), FIELD(struct misc, port_a_val),
-	FIELD(struct misc, reset_val), FIELD(struct misc, post_val),
+	FIELD(struct misc, post_val),
 	FIELD_TRANSIENT(struct misc, has_exit), FIELD_TRANSIENT(struct misc, pad), FIELD_END
 };
 
@@ -59,22 +57,6 @@ static void port_a_write(void *dev, u64 off, unsigned int n, u64 val)
 	if (val & PORT_A_RESET)
 		machine_stop(d->m, END_RESET, 0);
 	d->port_a_val = (val & ~PORT_A_RESET) | PORT_A_A20;	/* A20 is always open */
-}
-
-static u64 reset_read(void *dev, u64 off, unsigned int n)
-{
-	struct misc *d = dev;
-
-	return d->reset_val;
-}
-
-static void reset_write(void *dev, u64 off, unsigned int n, u64 val)
-{
-	struct misc *d = dev;
-
-	d->reset_val = val & ~RESET_CPU;
-	if (val & RESET_CPU)
-		machine_stop(d->m, END_RESET, 0);
 }
 
 static u64 post_read(void *dev, u64 off, unsigned int n)
@@ -109,7 +91,7 @@ static struct io_range port(struct misc *d, const char *name, u16 base, u16 len,
 int misc_new(struct machine *m, bool debug_exit, struct misc **out)
 {
 	struct misc *d = calloc(1, sizeof(*d));
-	struct io_range *all[6];
+	struct io_range *all[5];
 	unsigned int i, n;
 	int err = 0;
 
@@ -122,15 +104,13 @@ int misc_new(struct machine *m, bool debug_exit, struct misc **out)
 	d->kbd = port(d, "i8042", PORT_KBD, 1, NULL, kbd_write);
 	d->post = port(d, "post", PORT_POST, 1, post_read, post_write);
 	d->port_a = port(d, "port92", PORT_A, 1, port_a_read, port_a_write);
-	d->reset = port(d, "reset", PORT_RESET, 1, reset_read, reset_write);
 	d->exit = port(d, "debug-exit", PORT_EXIT, 4, NULL, exit_write);
 	all[0] = &d->kbd_data;
 	all[1] = &d->kbd;
 	all[2] = &d->post;
 	all[3] = &d->port_a;
-	all[4] = &d->reset;
-	all[5] = &d->exit;
-	n = debug_exit ? 6 : 5;
+	all[4] = &d->exit;
+	n = debug_exit ? 5 : 4;
 	for (i = 0; i < n && !err; i++)
 		err = iobus_add(&m->pio, all[i]);
 	if (err) {
@@ -149,7 +129,6 @@ void misc_free(struct misc *d)
 	iobus_del(&d->m->pio, &d->kbd);
 	iobus_del(&d->m->pio, &d->post);
 	iobus_del(&d->m->pio, &d->port_a);
-	iobus_del(&d->m->pio, &d->reset);
 	iobus_del(&d->m->pio, &d->exit);
 	free(d);
 }
