@@ -177,7 +177,7 @@ static u64 iret_flags(const struct x86_cpu *c, u64 popped, u64 mask)
 
 static int iret_frame(struct x86_cpu *c, unsigned int size, struct far_ret *t)
 {
-	u64 cs;
+	u64 cs = 0;
 	int r;
 
 	r = stack_get(c, 0, size, &t->ip);

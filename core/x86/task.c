@@ -13,6 +13,7 @@
 #define TSS32_SIZE	0x68
 #define DR6_BT		(1u << 15)
 #define DR7_LOCAL	0x155ull	/* L0 to L3, LE */
+#define TASK_FLAGS	0x3f7fd5u	/* not the reserved ones */
 
 /* What a switch saves and loads, whatever the width of the TSS. */
 struct tss {
@@ -129,7 +130,7 @@ static int link_tasks(struct x86_cpu *c, const struct x86_task *k, u64 d)
  * are its own. */
 static void commit(struct x86_cpu *c, const struct x86_task *k, u64 d, const struct tss *t)
 {
-	u32 flags = t->eflags;
+	u32 flags = t->eflags & TASK_FLAGS;
 	unsigned int i;
 
 	if (k->how == X86_TASK_CALL || k->how == X86_TASK_GATE)
