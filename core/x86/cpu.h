@@ -198,6 +198,7 @@ struct x86_cpu {
 	bool smm, nmi_masked;
 	bool stack32, stack64;	/* width of rSP: neither is 16 bits */
 	bool paging;		/* CR0.PG */
+	struct x86_tlb *tlb_unchecked; /* what tlb is when ac_check ends */
 	bool ac_check;		/* CR0.AM, RFLAGS.AC and CPL 3: no access may take
 				 * the fast path (eseg ends are 0) */
 

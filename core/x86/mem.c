@@ -64,7 +64,7 @@ static int translate(struct x86_cpu *c, u64 lin, unsigned int access, u64 *gpa)
 	if (unlikely(r))
 		return r;
 	*gpa = x.gpa;
-	if (c->env->filled)
+	if (c->env->filled && !c->ac_check)
 		c->env->filled(c, &x);
 	return RUN_OK;
 }

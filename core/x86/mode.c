@@ -29,6 +29,23 @@ static bool ac_wanted(const struct x86_cpu *c)
 	return c->cpl == 3 && c->cr0 & X86_CR0_AM && c->rflags & X86_F_AC;
 }
 
+/* While alignment is checked: finds nothing, and is never filled. */
+static struct x86_tlb tlb_none = {
+	.e[0 ... X86_TLB_SIZE - 1] = { .rd = X86_TLB_NONE, .wr = X86_TLB_NONE },
+};
+
+static void choose_tlb(struct x86_cpu *c)
+{
+	if (unlikely(c->tlb == &tlb_none))
+		c->tlb = c->tlb_unchecked;
+	if (c->env->mode_changed)
+		c->env->mode_changed(c);
+	if (unlikely(c->ac_check)) {
+		c->tlb_unchecked = c->tlb;
+		c->tlb = &tlb_none;
+	}
+}
+
 void x86_mode_update(struct x86_cpu *c)
 {
 	u16 cs = c->seg[X86_CS].attr;
@@ -45,8 +62,7 @@ void x86_mode_update(struct x86_cpu *c)
 	c->lin_mask = c->stack64 ? ~0ull : 0xffffffffull;
 	for (i = X86_ES; i <= X86_GS; i++)
 		x86_eseg_update(c, i);
-	if (c->env->mode_changed)
-		c->env->mode_changed(c);
+	choose_tlb(c);
 }
 
 /* CPL or AC changed: rarely more than the TLB bank follows. */
@@ -54,8 +70,8 @@ static void privilege_changed(struct x86_cpu *c)
 {
 	if (unlikely(c->ac_check != ac_wanted(c)))
 		x86_mode_update(c);
-	else if (c->env->mode_changed)
-		c->env->mode_changed(c);
+	else
+		choose_tlb(c);
 }
 
 void x86_set_cpl(struct x86_cpu *c, u8 cpl)
