@@ -2,6 +2,7 @@
 #include "core/vm.h"
 #include "core/api/ioevent.h"
 #include "core/api/pv.h"
+#include "core/x86/msr.h"
 
 static int vm_engine_init(struct vm *vm)
 {
@@ -72,8 +73,12 @@ void vm_free(struct vm *vm)
 {
 	if (!vm)
 		return;
+	/* What may still send interrupts goes first. */
 	ioevents_free(vm);
 	irqs_fini(vm);
+	for (u32 i = vm->n_vcpus; i--;)
+		vcpu_free(vm->vcpu[i]);
+	vm->n_vcpus = 0;
 	if (vm->engine->vm_fini)
 		vm->engine->vm_fini(vm);
 	host_free(vm->engine_vm);
@@ -81,6 +86,44 @@ void vm_free(struct vm *vm)
 	bus_fini(&vm->pio);
 	slots_fini(&vm->slots);
 	host_free(vm);
+}
+
+static int create_vcpu_locked(struct vm *vm, u32 id, struct kvm_run *run, struct vcpu **out)
+{
+	struct vcpu *v;
+	int err;
+
+	if (id >= vm->max_vcpu_id || vm->n_vcpus >= VM_VCPUS_MAX)
+		return -EINVAL;
+	if (vm_vcpu_by_id(vm, id))
+		return -EEXIST;
+	err = vcpu_new(vm, id, &v);
+	if (err)
+		return err;
+	err = pv_init(v);
+	if (err) {
+		vcpu_free(v);
+		return err;
+	}
+	v->run = run;
+	v->index = vm->n_vcpus;
+	msr_reset(v);
+	if (!vm->n_vcpus)
+		vm->ring = (void *)((u8 *)run + COALESCED_PAGE * 4096);
+	vm->vcpu[v->index] = v;
+	__atomic_store_n(&vm->n_vcpus, v->index + 1, __ATOMIC_RELEASE);
+	*out = v;
+	return 0;
+}
+
+int vm_create_vcpu(struct vm *vm, u32 id, struct kvm_run *run, struct vcpu **out)
+{
+	int err;
+
+	host_mutex_lock(&vm->lock);
+	err = create_vcpu_locked(vm, id, run, out);
+	host_mutex_unlock(&vm->lock);
+	return err;
 }
 
 struct vcpu *vm_vcpu_by_id(struct vm *vm, u32 id)

@@ -42,7 +42,14 @@ struct vm {
 };
 
 int vm_new(const struct engine *e, struct vm **out);
-void vm_free(struct vm *vm);		/* all vCPUs are gone already */
+/* Frees its vCPUs too; nobody runs them or calls anything any more. */
+void vm_free(struct vm *vm);
+/*
+ * KVM_CREATE_VCPU: run is its shared memory, API_VCPU_PAGES pages of zeros. The
+ * vCPU then is the VM's, and lives as long: interrupts may be on their way to it.
+ * -EINVAL (id, too many), -EEXIST, -ENOMEM.
+ */
+int vm_create_vcpu(struct vm *vm, u32 id, struct kvm_run *run, struct vcpu **out);
 struct vcpu *vm_vcpu_by_id(struct vm *vm, u32 id);
 
 #endif

@@ -5,7 +5,6 @@
 #include "core/api/ioevent.h"
 #include "core/api/pv.h"
 
-#define SPLIT_PINS_MAX	24
 #define ROUTES_MAX	4096
 
 static long vm_check_extension(void *obj, void *arg)
@@ -71,76 +70,46 @@ static long vm_set_boot_cpu(void *obj, void *arg)
 
 static long vm_create_irqchip(void *obj, void *arg)
 {
-	struct vm *vm = obj;
-	long r;
-
-	host_mutex_lock(&vm->lock);
-	if (vm->irqs.mode != IRQCHIP_NONE)
-		r = -EEXIST;
-	else if (vm->n_vcpus)
-		r = -EINVAL;
-	else
-		r = irqs_create(vm);
-	host_mutex_unlock(&vm->lock);
-	return r;
+	return irqs_create(obj);
 }
 
 static long vm_get_irqchip(void *obj, void *arg)
 {
-	struct vm *vm = obj;
-
-	return vm->irqs.mode == IRQCHIP_KERNEL ? irqs_get_chip(vm, arg) : -ENXIO;
+	return irqs_get_chip(obj, arg);
 }
 
 static long vm_set_irqchip(void *obj, void *arg)
 {
-	struct vm *vm = obj;
-
-	return vm->irqs.mode == IRQCHIP_KERNEL ? irqs_set_chip(vm, arg) : -ENXIO;
+	return irqs_set_chip(obj, arg);
 }
 
 static long vm_pit_create2(void *obj, void *arg)
 {
-	struct vm *vm = obj;
-	long r;
-
-	host_mutex_lock(&vm->lock);
-	if (vm->irqs.pit)
-		r = -EEXIST;
-	else if (vm->irqs.mode != IRQCHIP_KERNEL)
-		r = -ENOENT;
-	else
-		r = pit_create(vm, arg);
-	host_mutex_unlock(&vm->lock);
-	return r;
+	return pit_create(obj, arg);
 }
 
 static long vm_pit_create(void *obj, void *arg)
 {
 	struct kvm_pit_config cfg = { .flags = KVM_PIT_SPEAKER_DUMMY };
 
-	return vm_pit_create2(obj, &cfg);
+	return pit_create(obj, &cfg);
 }
 
 static long vm_pit_get2(void *obj, void *arg)
 {
-	struct vm *vm = obj;
-
-	return vm->irqs.pit ? pit_get(vm, arg) : -ENXIO;
+	return pit_get(obj, arg);
 }
 
 static long vm_pit_set2(void *obj, void *arg)
 {
-	struct vm *vm = obj;
-
-	return vm->irqs.pit ? pit_set(vm, arg) : -ENXIO;
+	return pit_set(obj, arg);
 }
 
 /* The older calls carry the channels only, which come first in both. */
 static long vm_pit_get(void *obj, void *arg)
 {
 	struct kvm_pit_state2 st;
-	long r = vm_pit_get2(obj, &st);
+	long r = pit_get(obj, &st);
 
 	if (!r)
 		memcpy(arg, &st, sizeof(struct kvm_pit_state));
@@ -150,19 +119,17 @@ static long vm_pit_get(void *obj, void *arg)
 static long vm_pit_set(void *obj, void *arg)
 {
 	struct kvm_pit_state2 st;
-	long r = vm_pit_get2(obj, &st);
+	long r = pit_get(obj, &st);
 
 	if (r)
 		return r;
 	memcpy(&st, arg, sizeof(struct kvm_pit_state));
-	return vm_pit_set2(obj, &st);
+	return pit_set(obj, &st);
 }
 
 static long vm_pit_reinject(void *obj, void *arg)
 {
-	struct vm *vm = obj;
-
-	return vm->irqs.pit ? pit_reinject(vm, arg) : -ENXIO;
+	return pit_reinject(obj, arg);
 }
 
 static long vm_irq_line(void *obj, void *arg)
@@ -249,17 +216,6 @@ static long vm_set_clock(void *obj, void *arg)
 
 /* --- capabilities --- */
 
-static long enable_split(struct vm *vm, u64 pins)
-{
-	if (pins > SPLIT_PINS_MAX)
-		return -EINVAL;
-	if (vm->irqs.mode != IRQCHIP_NONE)
-		return -EEXIST;
-	if (vm->n_vcpus)
-		return -EINVAL;
-	return irqs_create_split(vm, pins);
-}
-
 static long enable_max_id(struct vm *vm, u64 max)
 {
 	if (!max || max > VM_VCPU_IDS_MAX)
@@ -287,9 +243,10 @@ long vm_enable_cap(struct vm *vm, const struct kvm_enable_cap *c)
 
 	if (c->flags)
 		return -EINVAL;
+	if (c->cap == KVM_CAP_SPLIT_IRQCHIP)	/* takes the lock itself */
+		return c->args[0] >> 32 ? -EINVAL : irqs_create_split(vm, c->args[0]);
 	host_mutex_lock(&vm->lock);
 	switch (c->cap) {
-	case KVM_CAP_SPLIT_IRQCHIP: r = enable_split(vm, c->args[0]); break;
 	case KVM_CAP_X2APIC_API: r = enable_x2apic_api(vm, c->args[0]); break;
 	case KVM_CAP_MAX_VCPU_ID: r = enable_max_id(vm, c->args[0]); break;
 	}
