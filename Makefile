@@ -10,6 +10,7 @@
 MAKEFLAGS += --no-builtin-rules
 
 B	:= build
+Q	:= $(if $(V),,@)
 CC	:= $(if $(filter default,$(origin CC)),gcc,$(CC))
 
 WARN	:= -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla -Wundef \
@@ -36,7 +37,7 @@ all: $(B)/kvist
 define variant
 $(B)/$(1)/%.o: %.c
 	@mkdir -p $$(@D)
-	$$(CC) $$(CFLAGS_ALL) $(2) -Iport/$(3) $$(PKG_CFLAGS) -c -o $$@ $$<
+	$$(Q)$$(CC) $$(CFLAGS_ALL) $(2) -Iport/$(3) $$(PKG_CFLAGS) -c -o $$@ $$<
 endef
 $(eval $(call variant,rel,-O2 -fno-plt,posix))
 $(eval $(call variant,dbg,-O1 $(SAN),posix))
@@ -49,26 +50,26 @@ all: $(B)/debug/kvist
 endif
 
 $(B)/kvist: $(call obj,rel,$(PROG))
-	$(CC) -pthread -o $@ $^ $(PKG_LIBS)
+	$(Q)$(CC) -pthread -o $@ $^ $(PKG_LIBS)
 $(B)/debug/kvist: $(call obj,dbg,$(PROG))
 	@mkdir -p $(@D)
-	$(CC) -pthread $(SAN) -o $@ $^ $(PKG_LIBS)
+	$(Q)$(CC) -pthread $(SAN) -o $@ $^ $(PKG_LIBS)
 
 # The core and the software engine, for other programs of the tree.
 $(B)/libkvist.a: $(call obj,rel,$(CORE) $(SOFT) $(POSIX))
 	@rm -f $@
-	ar rcs $@ $^
+	$(Q)ar rcs $@ $^
 
 # Unit tests: one program a file, tests/unit/test_NAME.c, against the library
 # built with sanitizers and the test port.
 TESTLIB := $(B)/libtest.a
 $(TESTLIB): $(call obj,test,$(CORE) $(SOFT) $(filter-out vmm/kvm_device.c,$(VMM)) $(wildcard port/test/*.c))
 	@rm -f $@
-	ar rcs $@ $^
+	$(Q)ar rcs $@ $^
 UNITS	:= $(patsubst tests/unit/test_%.c,$(B)/unit/%,$(sort $(wildcard tests/unit/test_*.c)))
 $(B)/unit/%: $(B)/test/tests/unit/test_%.o $(TESTLIB)
 	@mkdir -p $(@D)
-	$(CC) -pthread $(SAN) -o $@ $< $(TESTLIB) $(PKG_LIBS) -lcmocka
+	$(Q)$(CC) -pthread $(SAN) -o $@ $< $(TESTLIB) $(PKG_LIBS) -lcmocka
 unit: $(UNITS)
 
 clean:

@@ -10,12 +10,12 @@ guest-progs: $(GPROGS:%=$(GP)/%.elf) $(GPROGS:%=$(GP)/%.native)
 
 $(GP)/%.elf: tests/guest/prog/%.c tests/guest/guest.c tests/guest/start.S tests/guest/guest.ld tests/guest/prog.h
 	@mkdir -p $(@D)
-	$(CC) $(GCFLAGS) -ffreestanding -mno-red-zone -fno-pic -no-pie -static -nostdlib -Wl,--build-id=none \
+	$(Q)$(CC) $(GCFLAGS) -ffreestanding -mno-red-zone -fno-pic -no-pie -static -nostdlib -Wl,--build-id=none \
 		-Wl,-z,max-page-size=4096 -Wl,--no-warn-rwx-segments -T tests/guest/guest.ld -o $@ \
 		tests/guest/start.S tests/guest/guest.c $<
 
 $(GP)/%.native: tests/guest/prog/%.c tests/guest/native.c tests/guest/prog.h
 	@mkdir -p $(@D)
-	$(CC) $(GCFLAGS) -o $@ $< tests/guest/native.c
+	$(Q)$(CC) $(GCFLAGS) -o $@ $< tests/guest/native.c
 
 .PHONY: guest-progs
