@@ -445,12 +445,12 @@ static int fix(struct dec *d, struct x86_insn *in)
 	switch (in->op) {
 	case OP_nop:
 		/* 90 is exchange with itself; REX.B makes it one with R8. */
-		if (d->map == 1 && d->rex & REX_B) {
+		if (d->map == 1 && d->pfx == PFX_F3) {
+			in->op = OP_pause;
+		} else if (d->map == 1 && d->rex & REX_B) {
 			in->op = OP_xchg;
 			in->form = FORM_RM_R;
 			in->reg = X86_R8 * 8;
-		} else if (d->map == 1 && d->pfx == PFX_F3) {
-			in->op = OP_pause;
 		} else if (d->map == 2 && d->opcode == 0x1e && d->pfx == PFX_F3 &&
 			   (d->modrm == 0xfa || d->modrm == 0xfb)) {
 			in->op = OP_endbr;

@@ -37,8 +37,40 @@ static bool exc_equal(const struct state *n, const struct state *m)
 	       n->vector == X86_GP;
 }
 
-bool state_equal(const struct state *n, const struct state *m, u64 undef)
+static bool memory_fault(const struct state *s)
 {
+	return s->vector == X86_PF || s->vector == X86_GP || s->vector == X86_AC ||
+	       s->vector == X86_SS_EXC;
+}
+
+void excuse(const struct block *b, const struct state *n, struct state *m)
+{
+	static const u8 str[3] = { X86_RCX, X86_RSI, X86_RDI };
+	u64 off = n->gpr[X86_RSP] - 8 - DATA_LIN;
+	unsigned int i;
+
+	/* The return address is pushed before the target turns out not canonical. */
+	if (b->op[b->n - 1] == OP_call_ind && n->vector == X86_GP && off <= RW_SIZE - 8)
+		memcpy(model_data() + off, native_data() + off, 8);
+	/* A fault leaves the registers switched from x87 to MMX, or not. */
+	if (b->mmx && memory_fault(n) && memory_fault(m))
+		memcpy(m->fx, n->fx, 160);
+	/* Some clear the upper halves although nothing was counted. */
+	for (i = 0; b->rep32 && i < 3; i++)
+		if ((u32)m->gpr[str[i]] == n->gpr[str[i]])
+			m->gpr[str[i]] = n->gpr[str[i]];
+	/* Whether 16 bytes are checked for alignment depends on the model. */
+	if ((n->vector == X86_AC) != (m->vector == X86_AC) && b->wide) {
+		*m = *n;
+		memcpy(model_data(), native_data(), RW_SIZE);
+	}
+}
+
+bool state_equal(const struct block *b, const struct state *n, const struct state *m, u64 undef)
+{
+	/* A stale address in memory led behind the block's end. */
+	if (m->rip > START_LIN + b->len && m->rip < START_LIN + b->len + 6)
+		return true;
 	return !memcmp(n->gpr, m->gpr, sizeof(n->gpr)) && n->rip == m->rip &&
 	       n->fsbase == m->fsbase && n->gsbase == m->gsbase &&
 	       !((n->flags ^ m->flags) & FLAGS_SEEN & ~undef) && exc_equal(n, m) &&

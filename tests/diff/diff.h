@@ -45,6 +45,9 @@ struct block {
 	unsigned int len;
 	unsigned int n;		/* instructions that were asked for */
 	u16 op[MAX_INSNS];
+	bool mmx;		/* one of them uses MMX registers */
+	bool rep32;		/* one is a repeated string instruction with 67 */
+	bool wide;		/* one accesses 16 bytes or more */
 	/* Memory the block's instructions write with host-dependent content
 	 * (instruction pointers in an x87 environment): not compared. */
 	bool skip_mem;
@@ -86,7 +89,9 @@ bool rule_undefined_result(const struct x86_insn *in, const struct x86_cpu *c);
 bool rule_skip_mem(const struct x86_insn *in);
 
 /* compare.c */
-bool state_equal(const struct state *n, const struct state *m, u64 undef);
+bool state_equal(const struct block *b, const struct state *n, const struct state *m, u64 undef);
+/* Make the model's state and memory agree where processors differ. */
+void excuse(const struct block *b, const struct state *n, struct state *m);
 extern bool report_all;
 void report(const struct block *b, const struct state *in, const struct state *n,
 	    const struct state *m, u64 undef);

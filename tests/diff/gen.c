@@ -112,7 +112,7 @@ static unsigned int access_align(const struct x86_insn *in)
 		return in->opsize;
 	if (in->op == OP_fxsave)
 		return 16;
-	if (one_in(4))
+	if (one_in(in->opsize == 16 ? 12 : 4))
 		return 1;
 	return in->opsize >= 8 ? 16 : in->opsize;
 }
@@ -337,6 +337,9 @@ static void add_insn(struct gen *g, bool alone, bool last)
 		append(b, cmp, 2);
 	if (rule_skip_mem(&e.in))
 		b->skip_mem = true;
+	b->mmx |= e.in.op >= OP_movups && e.in.op != OP_crc32;
+	b->rep32 |= e.in.flags & (IN_REP | IN_REPNE) && e.in.adsize == 4;
+	b->wide |= e.in.opsize == 16 || e.in.op == OP_fxsave;
 	b->op[b->n++] = e.in.op;
 }
 
@@ -345,8 +348,7 @@ void gen_block(struct block *b, struct state *s, unsigned int insns)
 	struct gen g = { .b = b, .s = s };
 	unsigned int i;
 
-	b->len = b->n = 0;
-	b->skip_mem = false;
+	*b = (struct block){ 0 };
 	rnd_state(s);
 	while (!b->n) {
 		b->len = 0;
