@@ -1,0 +1,363 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The software engine and the run loop: small real-mode guests. */
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <setjmp.h>
+#include <cmocka.h>
+#include <signal.h>
+#include <sys/mman.h>
+#include "core/vm.h"
+#include "port/posix/fault.h"
+
+#define RAM_SIZE	0x100000ull
+#define CODE		0x1000u
+
+struct bed {
+	struct vm *vm;
+	struct vcpu *v;
+	u8 *ram;
+};
+
+static void map_ram(struct bed *b, u64 gpa, u32 id, u32 flags)
+{
+	struct kvm_userspace_memory_region r = {
+		.slot = id, .flags = flags, .guest_phys_addr = gpa,
+		.memory_size = RAM_SIZE, .userspace_addr = (u64)b->ram };
+
+	assert_int_equal(slots_set(b->vm, &r), 0);
+}
+
+static int setup(void **state)
+{
+	struct bed *b = calloc(1, sizeof(*b));
+	struct x86_cpu *c;
+
+	assert_int_equal(vm_new(&engine_soft, &b->vm), 0);
+	b->ram = mmap(NULL, RAM_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	assert_true(b->ram != MAP_FAILED);
+	map_ram(b, 0, 0, 0);
+	assert_int_equal(vcpu_new(b->vm, 0, &b->v), 0);
+	b->vm->vcpu[0] = b->v;
+	b->vm->n_vcpus = 1;
+	b->v->run = aligned_alloc(4096, 3 * 4096);
+	memset(b->v->run, 0, 3 * 4096);
+	c = &b->v->cpu;
+	c->seg[X86_CS].sel = 0;
+	c->seg[X86_CS].base = 0;
+	c->gpr[X86_RIP] = CODE;
+	c->gpr[X86_RSP] = 0x8000;
+	x86_mode_update(c);
+	*state = b;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	struct bed *b = *state;
+
+	b->vm->n_vcpus = 0;
+	b->vm->vcpu[0] = NULL;
+	free(b->v->run);
+	vcpu_free(b->v);
+	vm_free(b->vm);
+	munmap(b->ram, RAM_SIZE);
+	free(b);
+	return 0;
+}
+
+#define LOAD(b, ...) do { \
+	static const u8 code_[] = { __VA_ARGS__ }; \
+	memcpy((b)->ram + CODE, code_, sizeof(code_)); } while (0)
+
+static void run_to(struct bed *b, u32 reason)
+{
+	assert_int_equal(vcpu_run(b->v), 0);
+	assert_int_equal(b->v->run->exit_reason, reason);
+}
+
+static void hlt_leaves_to_user_space_without_irqchip(void **state)
+{
+	struct bed *b = *state;
+
+	LOAD(b, 0xb8, 0x34, 0x12, 0x05, 0x01, 0x00, 0xf4);	/* mov ax; add; hlt */
+	run_to(b, KVM_EXIT_HLT);
+	assert_int_equal(b->v->cpu.gpr[X86_RAX], 0x1235);
+	assert_int_equal(b->v->cpu.gpr[X86_RIP], CODE + 7);
+}
+
+static void out_shows_data_and_retires_on_the_next_run(void **state)
+{
+	struct bed *b = *state;
+	struct kvm_run *run = b->v->run;
+
+	LOAD(b, 0xb0, 0x5a, 0xe6, 0x80, 0xf4);		/* mov al; out 80h; hlt */
+	run_to(b, KVM_EXIT_IO);
+	assert_int_equal(run->io.direction, KVM_EXIT_IO_OUT);
+	assert_int_equal(run->io.port, 0x80);
+	assert_int_equal(run->io.size, 1);
+	assert_int_equal(run->io.count, 1);
+	assert_int_equal(*((u8 *)run + run->io.data_offset), 0x5a);
+	run_to(b, KVM_EXIT_HLT);
+}
+
+static void in_takes_what_user_space_left(void **state)
+{
+	struct bed *b = *state;
+	struct kvm_run *run = b->v->run;
+
+	LOAD(b, 0xe5, 0x60, 0xf4);			/* in ax, 60h; hlt */
+	run_to(b, KVM_EXIT_IO);
+	assert_int_equal(run->io.direction, KVM_EXIT_IO_IN);
+	memcpy((u8 *)run + run->io.data_offset, "\xcd\xab", 2);
+	run_to(b, KVM_EXIT_HLT);
+	assert_int_equal(b->v->cpu.gpr[X86_RAX] & 0xffff, 0xabcd);
+}
+
+static void immediate_exit_finishes_the_answered_instruction_first(void **state)
+{
+	struct bed *b = *state;
+	struct kvm_run *run = b->v->run;
+
+	LOAD(b, 0xe4, 0x60, 0xb3, 0x01, 0xf4);		/* in al; mov bl; hlt */
+	run_to(b, KVM_EXIT_IO);
+	*((u8 *)run + run->io.data_offset) = 0x77;
+	run->immediate_exit = 1;
+	assert_int_equal(vcpu_run(b->v), -EINTR);
+	assert_int_equal(run->exit_reason, KVM_EXIT_INTR);
+	assert_int_equal(b->v->cpu.gpr[X86_RAX] & 0xff, 0x77);
+	assert_int_equal(b->v->cpu.gpr[X86_RIP], CODE + 2);
+}
+
+static void mmio_read_and_write_replay_once_each(void **state)
+{
+	struct bed *b = *state;
+	struct kvm_run *run = b->v->run;
+
+	b->v->cpu.seg[X86_DS].base = 0xd00000;
+	x86_mode_update(&b->v->cpu);
+	LOAD(b, 0x01, 0x07, 0xf4);			/* add [bx], ax; hlt */
+	b->v->cpu.gpr[X86_RAX] = 5;
+	run_to(b, KVM_EXIT_MMIO);
+	assert_int_equal(run->mmio.phys_addr, 0xd00000);
+	assert_int_equal(run->mmio.len, 2);
+	assert_false(run->mmio.is_write);
+	run->mmio.data[0] = 10;
+	run->mmio.data[1] = 0;
+	run_to(b, KVM_EXIT_MMIO);
+	assert_true(run->mmio.is_write);
+	assert_int_equal(run->mmio.data[0], 15);
+	run_to(b, KVM_EXIT_HLT);
+}
+
+static void string_from_mmio_commits_each_iteration(void **state)
+{
+	struct bed *b = *state;
+	struct x86_cpu *c = &b->v->cpu;
+
+	c->seg[X86_DS].base = 0xd00000;
+	x86_mode_update(c);
+	LOAD(b, 0xf3, 0xa4, 0xf4);			/* rep movsb; hlt */
+	c->gpr[X86_RCX] = 3;
+	c->gpr[X86_RDI] = 0x2000;
+	for (int i = 0; i < 3; i++) {
+		run_to(b, KVM_EXIT_MMIO);
+		assert_int_equal(b->v->run->mmio.phys_addr, 0xd00000 + i);
+		b->v->run->mmio.data[0] = 'a' + i;
+	}
+	run_to(b, KVM_EXIT_HLT);
+	assert_memory_equal(b->ram + 0x2000, "abc", 3);
+	assert_int_equal(c->gpr[X86_RCX], 0);
+}
+
+static void code_that_changes_its_next_instruction_runs_the_new_one(void **state)
+{
+	struct bed *b = *state;
+
+	/* mov byte [CODE+6], 42h; inc ax (becomes inc dx); hlt */
+	LOAD(b, 0xc6, 0x06, 0x05, 0x10, 0x42, 0x40, 0xf4);
+	run_to(b, KVM_EXIT_HLT);
+	assert_int_equal(b->v->cpu.gpr[X86_RAX], 0);
+	assert_int_equal(b->v->cpu.gpr[X86_RDX] & 0xffff, 0x601 & 0xffff);
+}
+
+static void a_loop_over_changing_code_sees_each_change(void **state)
+{
+	struct bed *b = *state;
+
+	/* 1: inc byte [imm of mov]; mov al, imm; loop 1b; hlt */
+	LOAD(b, 0xfe, 0x06, 0x05, 0x10, 0xb0, 0x00, 0xe2, 0xf8, 0xf4);
+	b->v->cpu.gpr[X86_RCX] = 100;
+	run_to(b, KVM_EXIT_HLT);
+	assert_int_equal(b->v->cpu.gpr[X86_RAX] & 0xff, 100);
+}
+
+static void code_written_by_a_device_is_seen_after_the_exit(void **state)
+{
+	struct bed *b = *state;
+
+	LOAD(b, 0xb0, 0x01, 0xe6, 0x80, 0xeb, 0xfa);	/* 1: mov al; out; jmp 1b */
+	run_to(b, KVM_EXIT_IO);
+	run_to(b, KVM_EXIT_IO);
+	b->ram[CODE + 1] = 0x99;
+	run_to(b, KVM_EXIT_IO);
+	assert_int_equal(*((u8 *)b->v->run + b->v->run->io.data_offset), 0x99);
+}
+
+static void an_instruction_across_pages_sees_changes_in_both(void **state)
+{
+	struct bed *b = *state;
+	u8 *p = b->ram + 0x1fff;
+
+	b->v->cpu.gpr[X86_RIP] = 0x1fff;
+	memcpy(p, "\xb0\x07\xf4", 3);			/* mov al, 7; hlt */
+	run_to(b, KVM_EXIT_HLT);
+	assert_int_equal(b->v->cpu.gpr[X86_RAX] & 0xff, 7);
+	p[1] = 8;
+	b->v->cpu.gpr[X86_RIP] = 0x1fff;
+	run_to(b, KVM_EXIT_HLT);
+	assert_int_equal(b->v->cpu.gpr[X86_RAX] & 0xff, 8);
+	p[0] = 0xb3;					/* mov bl */
+	b->v->cpu.gpr[X86_RIP] = 0x1fff;
+	run_to(b, KVM_EXIT_HLT);
+	assert_int_equal(b->v->cpu.gpr[X86_RBX] & 0xff, 8);
+}
+
+static void fault_while_delivering_double_fault_shuts_down(void **state)
+{
+	struct bed *b = *state;
+
+	b->v->cpu.idt.limit = 0;
+	LOAD(b, 0xcd, 0x20);				/* int 20h */
+	run_to(b, KVM_EXIT_SHUTDOWN);
+}
+
+static void user_interrupt_is_delivered_through_the_ivt(void **state)
+{
+	struct bed *b = *state;
+
+	memcpy(b->ram + 4 * 0x21, "\x00\x20\x00\x00", 4);
+	b->ram[0x2000] = 0xf4;
+	LOAD(b, 0x90, 0xeb, 0xfd);			/* 1: nop; jmp 1b */
+	b->v->cpu.rflags |= X86_F_IF;
+	b->v->intr_vector = 0x21;
+	b->v->intr_injected = true;
+	run_to(b, KVM_EXIT_HLT);
+	assert_int_equal(b->v->cpu.gpr[X86_RIP], 0x2001);
+	assert_int_equal(b->v->cpu.gpr[X86_RSP], 0x7ffa);
+}
+
+static void interrupt_window_opens_one_instruction_after_sti(void **state)
+{
+	struct bed *b = *state;
+
+	b->v->run->request_interrupt_window = 1;
+	LOAD(b, 0x90, 0xfb, 0x40, 0x40, 0xf4);		/* nop; sti; inc ax; inc ax */
+	run_to(b, KVM_EXIT_IRQ_WINDOW_OPEN);
+	assert_int_equal(b->v->cpu.gpr[X86_RIP], CODE + 3);
+	assert_int_equal(b->v->run->if_flag, 1);
+	assert_int_equal(b->v->run->ready_for_interrupt_injection, 1);
+}
+
+static void single_step_traps_after_each_instruction(void **state)
+{
+	struct bed *b = *state;
+
+	memcpy(b->ram + 4 * 1, "\x00\x20\x00\x00", 4);
+	b->ram[0x2000] = 0xf4;
+	LOAD(b, 0x40, 0x40, 0xf4);
+	b->v->cpu.rflags |= X86_F_TF;
+	run_to(b, KVM_EXIT_HLT);
+	assert_int_equal(b->v->cpu.gpr[X86_RAX] & 0xffff, 1);
+	assert_int_equal(*(u16 *)(b->ram + 0x7ffa), CODE + 1);
+}
+
+static void writes_mark_the_dirty_log(void **state)
+{
+	struct bed *b = *state;
+	u64 map[4];
+
+	map_ram(b, 0, 0, KVM_MEM_LOG_DIRTY_PAGES);
+	LOAD(b, 0xa3, 0x00, 0x50, 0xf4, 0xa3, 0x00, 0x60, 0xa3, 0x00, 0x50, 0xf4);
+	run_to(b, KVM_EXIT_HLT);
+	assert_int_equal(slots_get_dirty(b->vm, 0, map), 0);
+	assert_int_equal(map[0], 1 << 5);
+	run_to(b, KVM_EXIT_HLT);
+	assert_int_equal(slots_get_dirty(b->vm, 0, map), 0);
+	assert_int_equal(map[0], 3 << 5);
+}
+
+static struct sigaction our_segv;
+
+static void memory_that_went_away_fails_with_efault(void **state)
+{
+	struct bed *b = *state;
+
+	/* cmocka puts its own handler in front for the length of a test. */
+	sigaction(SIGSEGV, &our_segv, NULL);
+
+	LOAD(b, 0x40, 0xa3, 0x00, 0x50, 0xf4);		/* inc ax; mov [5000], ax */
+	mprotect(b->ram + 0x5000, 4096, PROT_NONE);
+	assert_int_equal(vcpu_run(b->v), -EFAULT);
+	assert_int_equal(b->v->cpu.gpr[X86_RIP], CODE + 1);
+	mprotect(b->ram + 0x5000, 4096, PROT_READ | PROT_WRITE);
+	run_to(b, KVM_EXIT_HLT);
+	assert_int_equal(*(u16 *)(b->ram + 0x5000), 1);
+}
+
+static void removed_slot_turns_into_mmio(void **state)
+{
+	struct bed *b = *state;
+	struct kvm_userspace_memory_region r = { .slot = 1 };
+
+	map_ram(b, 0x200000, 1, 0);
+	b->v->cpu.seg[X86_DS].base = 0x200000;
+	x86_mode_update(&b->v->cpu);
+	LOAD(b, 0xa1, 0x00, 0x50, 0xf4, 0xa1, 0x00, 0x50);
+	run_to(b, KVM_EXIT_HLT);
+	r.guest_phys_addr = 0x200000;
+	assert_int_equal(slots_set(b->vm, &r), 0);
+	run_to(b, KVM_EXIT_MMIO);
+	assert_int_equal(b->v->run->mmio.phys_addr, 0x205000);
+}
+
+static void write_to_read_only_slot_is_mmio(void **state)
+{
+	struct bed *b = *state;
+
+	map_ram(b, 0x200000, 1, KVM_MEM_READONLY);
+	b->v->cpu.seg[X86_DS].base = 0x200000;
+	x86_mode_update(&b->v->cpu);
+	LOAD(b, 0xa1, 0x00, 0x50, 0xa3, 0x00, 0x50);
+	run_to(b, KVM_EXIT_MMIO);
+	assert_true(b->v->run->mmio.is_write);
+}
+
+int main(void)
+{
+#define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+	const struct CMUnitTest tests[] = {
+		T(hlt_leaves_to_user_space_without_irqchip),
+		T(out_shows_data_and_retires_on_the_next_run),
+		T(in_takes_what_user_space_left),
+		T(immediate_exit_finishes_the_answered_instruction_first),
+		T(mmio_read_and_write_replay_once_each),
+		T(string_from_mmio_commits_each_iteration),
+		T(code_that_changes_its_next_instruction_runs_the_new_one),
+		T(a_loop_over_changing_code_sees_each_change),
+		T(code_written_by_a_device_is_seen_after_the_exit),
+		T(an_instruction_across_pages_sees_changes_in_both),
+		T(fault_while_delivering_double_fault_shuts_down),
+		T(user_interrupt_is_delivered_through_the_ivt),
+		T(interrupt_window_opens_one_instruction_after_sti),
+		T(single_step_traps_after_each_instruction),
+		T(writes_mark_the_dirty_log),
+		T(memory_that_went_away_fails_with_efault),
+		T(removed_slot_turns_into_mmio),
+		T(write_to_read_only_slot_is_mmio),
+	};
+
+	fault_init();
+	sigaction(SIGSEGV, NULL, &our_segv);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
