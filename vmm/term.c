@@ -18,6 +18,8 @@ static volatile sig_atomic_t is_raw;
 
 static const int fatal_signals[] = {
 	SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT, SIGQUIT, SIGXCPU, SIGXFSZ, SIGSYS,
+	/* While the machine runs it takes these itself. */
+	SIGINT, SIGTERM, SIGHUP,
 };
 
 void term_restore(void)
