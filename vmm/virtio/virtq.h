@@ -27,7 +27,7 @@ struct virtq {
 	bool event_idx;		/* negotiated */
 	bool indirect;
 	u16 in_flight;		/* chains taken and not given back */
-	u16 pad;
+	u16 pad[3];
 };
 
 extern const struct field virtq_fields[];
