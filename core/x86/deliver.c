@@ -434,6 +434,8 @@ int x86_deliver_event(struct x86_cpu *c, const struct x86_event *first)
 			return r;
 		if (exc && ev.vector == X86_DF)
 			return RUN_SHUTDOWN;
+		if (c->exc.vector == X86_PF)	/* even when #DF takes its place */
+			c->cr2 = c->exc.cr2;
 		if (exc && doubles(ev.vector, c->exc.vector))
 			x86_raise_err(c, X86_DF, 0);
 		exc_event(c, &ev);
