@@ -77,14 +77,11 @@ static __always_inline int cmpxchg_reg_body(struct x86_cpu *c, const struct x86_
 	u64 acc = x86_reg_get(c, 8 * X86_RAX, size), old = x86_reg_get(c, in->rm, size);
 
 	x86_cc_sub(c, size, acc, old, acc - old);
-	if (acc == old) {
+	/* One of the two is written, so only one loses its upper half. */
+	if (acc == old)
 		x86_reg_set(c, in->rm, size, x86_reg_get(c, in->reg, size));
-	} else {
+	else
 		x86_reg_set(c, 8 * X86_RAX, size, old);
-		/* A 32-bit destination is written, with what it had. */
-		if (in->rm != 8 * X86_RAX)
-			x86_reg_set(c, in->rm, size, old);
-	}
 	return RUN_OK;
 }
 EXEC_SIZES(cmpxchg_reg, cmpxchg_reg_body);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* exec_bcd.c - decimal arithmetic: aaa aas aam aad daa das. */
+/* exec_bcd.c - decimal arithmetic: aaa aas aam aad daa das, salc. */
 #include "core/x86/exec_int.h"
 
 static void bcd_set(struct x86_cpu *c, u8 al, bool cf, bool af)
@@ -71,6 +71,13 @@ static __always_inline int bcd_packed(struct x86_cpu *c, int sign)
 EXEC(daa) { return bcd_packed(c, 1); }
 EXEC(das) { return bcd_packed(c, -1); }
 
+/* Not in the manual, in every processor: AL is 0 or FF. */
+EXEC(salc)
+{
+	x86_reg_set(c, 8 * X86_RAX, 1, x86_cf(c) ? 0xff : 0);
+	return RUN_OK;
+}
+
 x86_exec_fn x86_pick_bcd(const struct x86_insn *in)
 {
 	switch (in->op) {
@@ -79,6 +86,7 @@ x86_exec_fn x86_pick_bcd(const struct x86_insn *in)
 	case OP_aam: return aam;
 	case OP_aad: return aad;
 	case OP_daa: return daa;
+	case OP_salc: return salc;
 	}
 	return das;
 }

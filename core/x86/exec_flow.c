@@ -65,10 +65,13 @@ JCC(8) JCC(9) JCC(10) JCC(11) JCC(12) JCC(13) JCC(14) JCC(15)
 static const x86_exec_fn jcc_q[16] = TABLE(jcc_q);
 static const x86_exec_fn jcc_l[16] = TABLE(jcc_l);
 
+/* A fault of the stack comes before that of the target. */
 static noinline int call_slow(struct x86_cpu *c, unsigned int size, u64 target)
 {
-	int r = flow_check(c, target);
+	int r = x86_probe(c, X86_SS, (c->gpr[X86_RSP] - size) & x86_sp_mask(c), size, true);
 
+	if (!r)
+		r = flow_check(c, target);
 	if (!r)
 		r = x86_push(c, size, c->gpr[X86_RIP]);
 	if (!r)

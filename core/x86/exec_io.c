@@ -97,13 +97,13 @@ EXEC(io_ins)
 	unsigned int n;
 	int r;
 
-	if (!left)
-		return RUN_OK;
-	n = io_count(c, in, X86_ES, ea, left);
+	/* The permission is checked even when there is nothing to transfer. */
 	r = x86_io_allowed(c, port, in->opsize);
+	if (r || !left)
+		return r;
+	n = io_count(c, in, X86_ES, ea, left);
 	/* What is read from a port cannot be put back. */
-	if (!r)
-		r = io_probe(c, in, X86_ES, ea, true, &n);
+	r = io_probe(c, in, X86_ES, ea, true, &n);
 	if (!r)
 		r = c->env->pio(c, port, in->opsize, true, buf, n);
 	if (!r)
@@ -119,12 +119,11 @@ EXEC(io_outs)
 	unsigned int n;
 	int r;
 
-	if (!left)
-		return RUN_OK;
-	n = io_count(c, in, in->seg, ea, left);
 	r = x86_io_allowed(c, port, in->opsize);
-	if (!r)
-		r = io_probe(c, in, in->seg, ea, false, &n);
+	if (r || !left)
+		return r;
+	n = io_count(c, in, in->seg, ea, left);
+	r = io_probe(c, in, in->seg, ea, false, &n);
 	if (!r)
 		r = x86_load_buf(c, in->seg, ea, buf, n * in->opsize);
 	if (!r)

@@ -149,10 +149,11 @@ static __always_inline int cmps_one(struct x86_cpu *c, const struct x86_insn *in
 				    unsigned int size)
 {
 	u64 a, b;
-	int r = x86_load(c, in->seg, str_reg(c, in, X86_RSI), size, &a);
+	int r = x86_load(c, X86_ES, str_reg(c, in, X86_RDI), size, &b);
 
+	/* The second operand goes first, as faults show. */
 	if (!r)
-		r = x86_load(c, X86_ES, str_reg(c, in, X86_RDI), size, &b);
+		r = x86_load(c, in->seg, str_reg(c, in, X86_RSI), size, &a);
 	if (r)
 		return r;
 	x86_cc_sub(c, size, a, b, a - b);
@@ -269,43 +270,71 @@ static __always_inline u64 scas_run(struct x86_cpu *c, const struct x86_insn *in
 typedef u64 (*str_run_fn)(struct x86_cpu *c, const struct x86_insn *in, unsigned int size, u64 n);
 typedef int (*str_one_fn)(struct x86_cpu *c, const struct x86_insn *in, unsigned int size);
 
-/* The loop of all repeated ones; compare: those that look at ZF. */
+enum { STR_SI = 1, STR_DI = 2 };
+
+/*
+ * With 32-bit addresses processors clear upper halves first, even when a fault
+ * or a count of 0 follows; those of the pointers only in movs and stos.
+ */
+static __always_inline void str_zext(struct x86_cpu *c, unsigned int regs)
+{
+	c->gpr[X86_RCX] = (u32)c->gpr[X86_RCX];
+	if (regs & STR_SI)
+		c->gpr[X86_RSI] = (u32)c->gpr[X86_RSI];
+	if (regs & STR_DI)
+		c->gpr[X86_RDI] = (u32)c->gpr[X86_RDI];
+}
+
+/* One element, singly: RUN_OK when it was the last. */
+static __always_inline int str_single(struct x86_cpu *c, const struct x86_insn *in,
+				      unsigned int size, str_one_fn one, u64 left, bool compare)
+{
+	int r = one(c, in, size);
+
+	if (r)
+		return r;
+	str_count(c, in, 1);
+	return left == 1 || (compare && str_stop(c, in)) ? RUN_OK : str_again(c, in);
+}
+
+/* The loop of all repeated ones. compare: those that set flags; these change
+ * when the instruction is through, a fault leaves them as they were. */
 static __always_inline int str_rep(struct x86_cpu *c, const struct x86_insn *in,
 				   unsigned int size, str_run_fn run, str_one_fn one,
-				   bool compare)
+				   unsigned int regs, bool compare)
 {
-	u64 budget = STR_BUDGET / size, left, n;
-	int r;
+	u64 budget = STR_BUDGET / size, res = c->cc_res, aux = c->cc_aux, left, n;
+	int r = RUN_OK;
 
+	if (in->adsize == 4)
+		str_zext(c, regs);
 	while ((left = str_reg(c, in, X86_RCX))) {
-		if (!budget)
-			return str_again(c, in);
-		n = run(c, in, size, min(left, budget));
-		if (likely(n)) {
-			str_count(c, in, n);
-			budget -= n;
-		} else {
-			r = one(c, in, size);
-			if (r)
-				return r;
-			str_count(c, in, 1);
-			if (left > 1 && !(compare && str_stop(c, in)))
-				return str_again(c, in);
+		n = budget ? run(c, in, size, min(left, budget)) : 0;
+		if (unlikely(!n)) {
+			r = budget ? str_single(c, in, size, one, left, compare) :
+				     str_again(c, in);
+			break;
 		}
+		str_count(c, in, n);
+		budget -= n;
 		if (compare && str_stop(c, in))
 			break;
 	}
-	return RUN_OK;
+	if (compare && unlikely(r)) {
+		c->cc_res = res;
+		c->cc_aux = aux;
+	}
+	return r;
 }
 
-#define STR_OP(name, compare)								\
+#define STR_OP(name, regs, compare)							\
 	EXEC_SIZES(name, name##_one);							\
-	EXEC_SIZES(name##_rep, str_rep, name##_run, name##_one, compare)
-STR_OP(movs, false);
-STR_OP(stos, false);
-STR_OP(lods, false);
-STR_OP(cmps, true);
-STR_OP(scas, true);
+	EXEC_SIZES(name##_rep, str_rep, name##_run, name##_one, regs, compare)
+STR_OP(movs, STR_SI | STR_DI, false);
+STR_OP(stos, STR_DI, false);
+STR_OP(lods, 0, false);
+STR_OP(cmps, 0, true);
+STR_OP(scas, 0, true);
 
 x86_exec_fn x86_pick_string(const struct x86_insn *in)
 {
