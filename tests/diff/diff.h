@@ -80,6 +80,9 @@ u64 rnd(void);
 u32 rnd_below(u32 n);
 static inline bool one_in(u32 n) { return rnd_below(n) == 0; }
 
+/* reject.c */
+void reject_run(u64 count);
+
 /* rules.c: what is worth running, and what is not defined */
 bool rule_runs(const struct x86_insn *in);
 u64 rule_undefined_flags(const struct x86_insn *in, const struct x86_cpu *c);

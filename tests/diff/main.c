@@ -3,7 +3,7 @@
  * main.c - differential test of the model against this machine's processor.
  *
  *	build/diff [--seed N] [--count N] [--seconds N] [--ops REGEX] [--block N]
- *		   [--errors N] [--no-fpu] [--table] [--no-tlb] [--tlb] [--all]
+ *		   [--errors N] [--no-fpu] [--table] [--no-tlb] [--tlb] [--all] [--reject]
  *
  * --errors is how many mismatches of each operation are printed in full.
  * Exits with 1 on a mismatch. A test depends on the seed and its number only
@@ -19,7 +19,7 @@ static struct {
 	double seconds;
 	const char *ops;
 	unsigned int block;
-	bool table;
+	bool table, reject;
 	int tlb;		/* -1: at random */
 } opt = { .seed = 1, .count = 1000000, .errors = 1, .ops = ".", .tlb = -1 };
 
@@ -39,7 +39,7 @@ static double now(void)
 static int usage(void)
 {
 	fprintf(stderr, "usage: diff [--seed N] [--count N] [--seconds N] [--ops REGEX] "
-		"[--block N] [--errors N] [--no-fpu] [--table] [--tlb | --no-tlb] [--all]\n");
+		"[--block N] [--errors N] [--no-fpu] [--table] [--tlb | --no-tlb] [--all] [--reject]\n");
 	return 2;
 }
 
@@ -50,7 +50,7 @@ static int options(int argc, char **argv)
 		{ "ops", 1, NULL, 'o' }, { "block", 1, NULL, 'b' }, { "errors", 1, NULL, 'e' },
 		{ "no-fpu", 0, NULL, 'F' }, { "table", 0, NULL, 'T' },
 		{ "all", 0, NULL, 'a' },
-		{ "tlb", 0, NULL, 'l' }, { "no-tlb", 0, NULL, 'L' }, { 0 }
+		{ "reject", 0, NULL, 'R' }, { "tlb", 0, NULL, 'l' }, { "no-tlb", 0, NULL, 'L' }, { 0 }
 	};
 	int o;
 
@@ -65,6 +65,7 @@ static int options(int argc, char **argv)
 		case 'F': model_no_fpu = true; break;
 		case 'T': opt.table = true; break;
 		case 'a': report_all = true; break;
+		case 'R': opt.reject = true; break;
 		case 'l': opt.tlb = 1; break;
 		case 'L': opt.tlb = 0; break;
 		default: return usage();
@@ -146,6 +147,10 @@ int main(int argc, char **argv)
 	gen_data(native_data(), DATA_SIZE);
 	memcpy(model_data(), native_data(), DATA_SIZE);
 	native_protect();
+	if (opt.reject) {
+		reject_run(opt.count);
+		return 0;
+	}
 	start = now();
 	for (i = 0; i < opt.count; i++) {
 		mismatches += !one_test(i);
