@@ -357,5 +357,7 @@ int loop_run(struct loop *l)
 		dispatch(l, own, error);
 		loop_unlock(l);
 	}
+	/* Not at the start: a stop that comes before the run ends it. */
+	__atomic_store_n(&l->stopped, 0, __ATOMIC_SEQ_CST);
 	return 0;
 }
