@@ -56,6 +56,13 @@ static int tsc_get(struct vcpu *v, u32 idx, u64 *val, bool host)
 	return 0;
 }
 
+/* TSC ticks in a time; in two parts, so that nothing overflows in 64 bits. */
+static u64 ns_to_tsc(u64 ns)
+{
+	return ns / 1000000000 * host_tsc_khz() * 1000 +
+	       ns % 1000000000 * host_tsc_khz() / 1000000;
+}
+
 /*
  * User space sets one vCPU's TSC after the other's. Values that agree with
  * time passed since the last one, or 0, mean "the same as the others", so that
@@ -68,8 +75,7 @@ static void tsc_set_outside(struct vcpu *v, u64 val)
 	bool same;
 
 	host_spin_lock(&vm->time_lock);
-	expect = vm->tsc_last_value +
-		 (unsigned __int128)(now - vm->tsc_last_ns) * host_tsc_khz() / 1000000;
+	expect = vm->tsc_last_value + ns_to_tsc(now - vm->tsc_last_ns);
 	same = !val || (val < expect + second && val + second > expect);
 	if (vm->tsc_set && same) {
 		v->tsc_offset = vm->tsc_last_offset;
