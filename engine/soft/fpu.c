@@ -49,20 +49,35 @@ static bool misaligned(const struct x86_cpu *c, const struct x86_insn *in, unsig
 	return ((c->eseg[in->seg].base + x86_ea(c, in)) & (n - 1)) != 0;
 }
 
+/* Those instructions that allow unaligned 16 bytes do not raise #AC either. */
 int simd_load_slow(struct x86_cpu *c, const struct x86_insn *in, void *buf, unsigned int n,
 		   bool aligned)
 {
+	bool ac = c->ac_check;
+	int r;
+
 	if (aligned && misaligned(c, in, n))
 		return x86_raise_err(c, X86_GP, 0);
-	return x86_load_buf(c, in->seg, x86_ea(c, in), buf, n);
+	if (n == 16)
+		c->ac_check = false;
+	r = x86_load_buf(c, in->seg, x86_ea(c, in), buf, n);
+	c->ac_check = ac;
+	return r;
 }
 
 int simd_store_slow(struct x86_cpu *c, const struct x86_insn *in, const void *buf,
 		    unsigned int n, bool aligned)
 {
+	bool ac = c->ac_check;
+	int r;
+
 	if (aligned && misaligned(c, in, n))
 		return x86_raise_err(c, X86_GP, 0);
-	return x86_store_buf(c, in->seg, x86_ea(c, in), buf, n);
+	if (n == 16)
+		c->ac_check = false;
+	r = x86_store_buf(c, in->seg, x86_ea(c, in), buf, n);
+	c->ac_check = ac;
+	return r;
 }
 
 int simd_xm_slow(struct x86_cpu *c, const struct x86_insn *in, simd_fn fn, unsigned int n,

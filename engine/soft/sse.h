@@ -66,7 +66,7 @@ static __always_inline void xmm_set(struct x86_cpu *c, unsigned int n, __m128i v
 	*(__m128i *)&c->fpu.v[n] = v;
 }
 
-/* Every MMX instruction but EMMS makes all registers valid and TOP zero. */
+/* Every MMX instruction makes TOP zero and, but for EMMS, all registers valid. */
 static __always_inline void mmx_enter(struct x86_cpu *c)
 {
 	c->fpu.fsw &= ~X87_TOP;

@@ -76,7 +76,7 @@ static int pi_denied(struct x86_cpu *c, enum x86_feature f)
 	return sse_off(c, f) ? sse_denied(c, f) : x86_raise(c, X86_MF);
 }
 
-/* from: mm or m64 to xmm; to: xmm or n bytes to mm. */
+/* from: mm to xmm; to: xmm or n bytes of memory to mm. */
 static __always_inline int pi_from(struct x86_cpu *c, const struct x86_insn *in,
 				   enum x86_feature f, simd_fn fn)
 {
@@ -84,8 +84,6 @@ static __always_inline int pi_from(struct x86_cpu *c, const struct x86_insn *in,
 
 	if (pi_off(c, f))
 		return pi_denied(c, f);
-	if (in->flags & IN_MEM)
-		return fp_mem(c, in, f, FP_XMM, fn, 8);
 	r = fp_run(c, in, FP_XMM, fn, low64(mmx(c, in->rm)));
 	if (!r)
 		mmx_enter(c);
@@ -109,8 +107,13 @@ static __always_inline __m128i op_pi2ps(__m128i a, __m128i b, unsigned int imm)
 	return (__m128i)_mm_move_sd((__m128d)a, (__m128d)b);
 }
 
-SIMD_HANDLER(do_cvtpi2ps) { return pi_from(c, in, XF_SSE, op_pi2ps); }
-SIMD_HANDLER(do_cvtpi2pd) { return pi_from(c, in, XF_SSE2, op_cvtdq2pd); }
+SIMD_HANDLER(cvtpi2ps_r) { return pi_from(c, in, XF_SSE, op_pi2ps); }
+SIMD_HANDLER(cvtpi2pd_r) { return pi_from(c, in, XF_SSE2, op_cvtdq2pd); }
+
+/* From memory they have nothing to do with MMX. */
+SIMD_HANDLER(cvtpi2ps_m) { return fp_mem(c, in, XF_SSE, FP_XMM, op_pi2ps, 8); }
+SIMD_HANDLER(cvtpi2pd_m) { return fp_mem(c, in, XF_SSE2, FP_XMM, op_cvtdq2pd, 8); }
+
 SIMD_HANDLER(do_cvtps2pi) { return pi_to(c, in, XF_SSE, op_cvtps2dq, 8); }
 SIMD_HANDLER(do_cvttps2pi) { return pi_to(c, in, XF_SSE, op_cvttps2dq, 8); }
 SIMD_HANDLER(do_cvtpd2pi) { return pi_to(c, in, XF_SSE2, op_cvtpd2dq, 16); }
@@ -118,6 +121,7 @@ SIMD_HANDLER(do_cvttpd2pi) { return pi_to(c, in, XF_SSE2, op_cvttpd2dq, 16); }
 
 #define ROW(op, n)	SIMD_ROW_X(op)
 #define ROW_PI(op)	SIMD_ROW(op) = { do_##op, do_##op, do_##op, do_##op },
+#define ROW_FROM(op)	SIMD_ROW(op) = { op##_r, op##_m, op##_r, op##_m },
 #define ROW_SIZED(op, n) SIMD_ROW(op) = { op##_xr##n, op##_xm##n, op##_xr##n, op##_xm##n },
 #define SIZED(n) \
 	ROW_SIZED(cvtss2si, n) ROW_SIZED(cvttss2si, n) ROW_SIZED(cvtsd2si, n) \
@@ -125,7 +129,7 @@ SIMD_HANDLER(do_cvttpd2pi) { return pi_to(c, in, XF_SSE2, op_cvttpd2dq, 16); }
 
 static const struct simd_row rows[SIMD_ROWS] = {
 	WITHIN(ROW) SIZED(4)
-	ROW_PI(cvtpi2ps) ROW_PI(cvtpi2pd) ROW_PI(cvtps2pi) ROW_PI(cvttps2pi)
+	ROW_FROM(cvtpi2ps) ROW_FROM(cvtpi2pd) ROW_PI(cvtps2pi) ROW_PI(cvttps2pi)
 	ROW_PI(cvtpd2pi) ROW_PI(cvttpd2pi)
 };
 

@@ -21,24 +21,37 @@ int fp_raise(struct x86_cpu *c, u32 flags)
 	return x86_raise(c, c->cr4 & X86_CR4_OSXMMEXCPT ? X86_XM : X86_UD);
 }
 
-int fp_run_slow(struct x86_cpu *c, const struct x86_insn *in, enum fp_kind kind,
-		simd_fn fn, __m128i b)
+/* Run fn with the guest's control bits: its result in *r, its flags. */
+static u32 run_guest(u32 guest, simd_fn fn, __m128i a, __m128i b, unsigned int imm, __m128i *r)
 {
-	u32 guest = c->fpu.mxcsr, host = host_mxcsr();
 	u32 control = (guest & (MX_RC | MX_DAZ | MX_FTZ)) | MX_MASKS, flags;
 	bool underflow = !(guest & MX_UE << 7);
-	__m128i a = kind == FP_GPR || kind == FP_MMX ? b : xmm(c, in->reg), r;
 
 	if (underflow)
 		control &= ~MX_FTZ;
 	host_mxcsr_set(control);
-	r = fn(a, b, (unsigned int)in->imm);
+	*r = fn(a, b, imm);
 	flags = host_mxcsr() & MX_FLAGS;
 	if (underflow) {
 		/* Unmasked, an exact tiny result counts too: FTZ reports it. */
 		host_mxcsr_set(control | MX_FTZ);
-		fn(a, b, (unsigned int)in->imm);
+		fn(a, b, imm);
 		flags |= host_mxcsr() & MX_UE;
+	}
+	return flags;
+}
+
+int fp_run_slow(struct x86_cpu *c, const struct x86_insn *in, enum fp_kind kind,
+		simd_fn fn, __m128i b)
+{
+	__m128i a = kind == FP_GPR || kind == FP_MMX ? b : xmm(c, in->reg), r;
+	u32 guest = c->fpu.mxcsr, host = host_mxcsr(), flags = 0;
+	unsigned int steps = in->op == OP_dpps || in->op == OP_dppd ? 3 : 1;
+
+	for (unsigned int i = 1; i <= steps; i++) {
+		flags |= run_guest(guest, fn, a, b, (u8)in->imm | (i < steps ? i << 8 : 0), &r);
+		if (flags & ~(guest >> 7))
+			break;
 	}
 	host_mxcsr_set(host & ~MX_FLAGS);
 	if (fp_raise(c, flags))
@@ -159,15 +172,24 @@ static __always_inline __m128i lanes2(unsigned int bits)
 	return _mm_set_epi64x(-(s64)(bits >> 1 & 1), -(s64)(bits & 1));
 }
 
+/*
+ * Exceptions of one step come before those of the next: bits 8 and up of imm,
+ * when set, say after which step to stop. The order of operands decides which
+ * of two NaNs comes out, and is that of Intel's processors.
+ */
 static __always_inline __m128i op_dpps(__m128i a, __m128i b, unsigned int imm)
 {
-	__m128i m = lanes4(imm >> 4), zero = _mm_setzero_si128();
+	__m128i m = lanes4(imm >> 4);
 
 	a = op_mulps(_mm_and_si128(a, m), _mm_and_si128(b, m), 0);
 	a = _mm_and_si128(a, m);
-	a = op_addps(even_ps(a, zero), odd_ps(a, zero), 0);
-	a = op_addss(_mm_move_epi64(a), _mm_srli_epi64(_mm_move_epi64(a), 32), 0);
-	return _mm_and_si128(_mm_shuffle_epi32(a, 0), lanes4(imm));
+	if (imm >> 8 == 1)
+		return a;
+	a = op_addps(_mm_shuffle_epi32(a, 0xb1), a, 0);
+	if (imm >> 8 == 2)
+		return a;
+	a = op_addps(a, _mm_shuffle_epi32(a, 0x4e), 0);
+	return _mm_and_si128(a, lanes4(imm));
 }
 
 static __always_inline __m128i op_dppd(__m128i a, __m128i b, unsigned int imm)
@@ -176,8 +198,10 @@ static __always_inline __m128i op_dppd(__m128i a, __m128i b, unsigned int imm)
 
 	a = op_mulpd(_mm_and_si128(a, m), _mm_and_si128(b, m), 0);
 	a = _mm_and_si128(a, m);
-	a = op_addsd(a, _mm_srli_si128(a, 8), 0);
-	return _mm_and_si128(_mm_unpacklo_epi64(a, a), lanes2(imm));
+	if (imm >> 8 == 1)
+		return a;
+	a = op_addpd(a, _mm_shuffle_epi32(a, 0x4e), 0);
+	return _mm_and_si128(a, lanes2(imm));
 }
 
 FP_X(dpps, XF_SSE41, FP_XMM, op_dpps, 16)

@@ -19,14 +19,14 @@ HANDLER(do_fld)
 	struct x86_fpu *f = &c->fpu;
 	unsigned int i = in->modrm & 7;
 	struct x87_reg v = *x87_st(f, i);
-	bool over = !x87_empty(f, 7);
+	bool under = x87_empty(f, i);
 
 	if (x87_off(c))
 		return x87_denied(c);
 	x87_note(c, in, 0);
 	f->fsw &= ~FSW_C1;
-	if (unlikely(over || x87_empty(f, i))) {
-		if (!x87_stack_fault(f, over))
+	if (unlikely(under || !x87_empty(f, 7))) {
+		if (!x87_stack_fault(f, !under))
 			return RUN_OK;
 		v = x87_indefinite;
 	}
@@ -51,6 +51,19 @@ HANDLER(do_fst)		/* FSTP too */
 	x87_put(f, in->modrm & 7, &v);
 	if (in->cond != 5 || in->modrm & 8)
 		x87_pop(f);
+	return RUN_OK;
+}
+
+/* D9 D8 to DF are FSTP as well, but with an empty ST(0) they only pop. */
+HANDLER(do_fstp1)
+{
+	if (likely(!x87_empty(&c->fpu, 0)))
+		return do_fst(c, in);
+	if (x87_off(c))
+		return x87_denied(c);
+	x87_note(c, in, 0);
+	c->fpu.fsw &= ~FSW_C1;
+	x87_pop(&c->fpu);
 	return RUN_OK;
 }
 
@@ -84,6 +97,7 @@ HANDLER(do_ffree)	/* FFREEP too, which pops */
 	if (x87_off(c))
 		return x87_denied(c);
 	x87_note(c, in, 0);
+	f->fsw &= ~FSW_C1;
 	f->ftw &= ~(1u << x87_phys(f, in->modrm & 7));
 	if (in->cond == 7)
 		x87_pop(f);
@@ -105,7 +119,7 @@ static x86_exec_fn exec_stack(const struct x86_insn *in)
 		return do_fxch;
 	switch (esc) {
 	case 1:
-		return reg == 0 ? do_fld : reg == 3 ? do_fst : in->modrm == 0xd0 ? do_fnop : NULL;
+		return reg == 0 ? do_fld : reg == 3 ? do_fstp1 : in->modrm == 0xd0 ? do_fnop : NULL;
 	case 5:
 		return reg == 0 ? do_ffree : reg == 2 || reg == 3 ? do_fst : NULL;
 	case 7:

@@ -77,8 +77,7 @@ static void compare(struct x86_fpu *f, bin_fn fn, const struct x87_reg *a, const
 
 	if (unlikely(empty)) {
 		go = x87_stack_fault(f, false);
-		if (go)
-			f->fsw |= FSW_C0 | FSW_C2 | FSW_C3;
+		f->fsw |= FSW_C0 | FSW_C2 | FSW_C3;
 	} else {
 		host_x87_begin(f);
 		sw = fn(&unused, a, b);
@@ -266,12 +265,10 @@ static int do_fcomi(struct x86_cpu *c, const struct x86_insn *in)
 		host_x87_begin(f);
 		sw = host_comi(x87_st(f, 0), x87_st(f, i), quiet, &flags);
 		host_x87_end(f);
-		go = x87_done(f, sw, FSW_C1, X87_STOP_REG);
+		go = x87_done(f, sw, 0, X87_STOP_REG);
 	}
-	if (!go)
-		return RUN_OK;
 	x86_flags_set_arith(c, flags);
-	if (in->cond == 7)
+	if (go && in->cond == 7)
 		x87_pop(f);
 	return RUN_OK;
 }
@@ -298,7 +295,6 @@ static int do_fcmov(struct x86_cpu *c, const struct x86_insn *in)
 			x87_put(f, 0, &x87_indefinite);
 		return RUN_OK;
 	}
-	f->fsw &= ~FSW_C1;
 	if (yes)
 		x87_put(f, 0, x87_st(f, i));
 	return RUN_OK;

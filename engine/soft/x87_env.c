@@ -122,6 +122,45 @@ static unsigned int env_unpack(struct x86_cpu *c, bool wide, const u8 *p)
 	return 7 * n;
 }
 
+/* What processors do first: the fields' alignment, the first one, the last byte. */
+static int image_begin(struct x86_cpu *c, const struct x86_insn *in, unsigned int n, bool write)
+{
+	unsigned int align = in->opsize != 2 ? 4 : 2;
+	u64 ea = x86_ea(c, in);
+	int r;
+
+	if (unlikely(c->ac_check) && (c->eseg[in->seg].base + ea) & (align - 1))
+		return x86_raise_err(c, X86_AC, 0);
+	r = x86_probe(c, in->seg, ea, align, write);
+	return r ? r : x86_probe(c, in->seg, ea + n - 1, 1, write);
+}
+
+/* The alignment was checked: the accesses themselves are of single bytes. */
+static int image_load(struct x86_cpu *c, const struct x86_insn *in, u8 *p, unsigned int n)
+{
+	bool ac = c->ac_check;
+	int r = image_begin(c, in, n, false);
+
+	c->ac_check = false;
+	if (!r)
+		r = x86_load_buf(c, in->seg, x86_ea(c, in), p, n);
+	c->ac_check = ac;
+	return r;
+}
+
+static int image_store(struct x86_cpu *c, const struct x86_insn *in, const u8 *p,
+		       unsigned int n)
+{
+	bool ac = c->ac_check;
+	int r = image_begin(c, in, n, true);
+
+	c->ac_check = false;
+	if (!r)
+		r = x86_store_buf(c, in->seg, x86_ea(c, in), p, n);
+	c->ac_check = ac;
+	return r;
+}
+
 HANDLER(do_fnstenv)
 {
 	bool wide = in->opsize != 2;
@@ -130,7 +169,7 @@ HANDLER(do_fnstenv)
 
 	if (nowait_off(c))
 		return x86_raise(c, X86_NM);
-	r = x86_store_buf(c, in->seg, x86_ea(c, in), image, env_pack(c, wide, image));
+	r = image_store(c, in, image, env_pack(c, wide, image));
 	if (r)
 		return r;
 	c->fpu.fcw |= FSW_EXC;
@@ -146,7 +185,7 @@ HANDLER(do_fldenv)
 
 	if (x87_off(c))
 		return x87_denied(c);
-	r = x86_load_buf(c, in->seg, x86_ea(c, in), image, wide ? 28 : 14);
+	r = image_load(c, in, image, wide ? 28 : 14);
 	if (!r)
 		env_unpack(c, wide, image);
 	return r;
@@ -165,7 +204,7 @@ HANDLER(do_fnsave)
 		memcpy(p, &x87_st(&c->fpu, i)->mant, 8);
 		memcpy(p + 8, &x87_st(&c->fpu, i)->se, 2);
 	}
-	r = x86_store_buf(c, in->seg, x86_ea(c, in), image, p - image);
+	r = image_store(c, in, image, p - image);
 	if (!r)
 		init(&c->fpu);
 	return r;
@@ -180,7 +219,7 @@ HANDLER(do_frstor)
 
 	if (x87_off(c))
 		return x87_denied(c);
-	r = x86_load_buf(c, in->seg, x86_ea(c, in), image, wide ? 108 : 94);
+	r = image_load(c, in, image, wide ? 108 : 94);
 	if (r)
 		return r;
 	p = image + env_unpack(c, wide, image);

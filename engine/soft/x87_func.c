@@ -28,6 +28,7 @@ static __always_inline int unary(struct x86_cpu *c, const struct x86_insn *in, u
 		return x87_denied(c);
 	x87_note(c, in, 0);
 	if (unlikely(x87_empty(f, 0))) {
+		f->fsw &= ~cc;
 		if (x87_stack_fault(f, false))
 			x87_put(f, 0, &x87_indefinite);
 		return RUN_OK;
@@ -84,6 +85,11 @@ typedef u16 (*binary_fn)(struct x87_reg *r, const struct x87_reg *a, const struc
 		return sw; \
 	}
 
+static bool is_nan(const struct x87_reg *r)
+{
+	return (r->se & 0x7fff) == 0x7fff && r->mant << 1;
+}
+
 static __always_inline int binary(struct x86_cpu *c, const struct x86_insn *in, binary_fn fn,
 				  u16 cc, unsigned int dst)
 {
@@ -96,12 +102,16 @@ static __always_inline int binary(struct x86_cpu *c, const struct x86_insn *in, 
 		return x87_denied(c);
 	x87_note(c, in, 0);
 	if (unlikely(x87_empty(f, 0) || x87_empty(f, 1))) {
+		f->fsw &= ~(cc & (FSW_C1 | FSW_C2));
 		r = x87_indefinite;
 		go = x87_stack_fault(f, false);
 	} else {
 		host_x87_begin(f);
 		sw = fn(&r, x87_st(f, 0), x87_st(f, 1));
 		host_x87_end(f);
+		/* Without a quotient C0 and C3 stay as they were. */
+		if (sw & ~f->fcw & X87_STOP_REG || is_nan(&r))
+			cc &= FSW_C1 | FSW_C2;
 		go = x87_done(f, sw, cc, X87_STOP_REG);
 	}
 	if (!go)
@@ -158,6 +168,7 @@ static __always_inline int split(struct x86_cpu *c, const struct x86_insn *in, s
 	x87_note(c, in, 0);
 	under = x87_empty(f, 0);
 	if (unlikely(under || !x87_empty(f, 7))) {
+		f->fsw &= ~cc;
 		go = x87_stack_fault(f, !under);
 	} else {
 		host_x87_begin(f);
@@ -195,8 +206,8 @@ HANDLER(do_ftst)
 		return x87_denied(c);
 	x87_note(c, in, 0);
 	if (unlikely(x87_empty(f, 0))) {
-		if (x87_stack_fault(f, false))
-			f->fsw |= FSW_C0 | FSW_C2 | FSW_C3;
+		x87_stack_fault(f, false);
+		f->fsw |= FSW_C0 | FSW_C2 | FSW_C3;
 		return RUN_OK;
 	}
 	host_x87_begin(f);

@@ -11,20 +11,31 @@ union operand {
 	u8 b[10];
 };
 
+/* Ten bytes are two accesses, as on processors: the first part of a store may
+ * be done when the second faults. */
 static __always_inline int operand_load(struct x86_cpu *c, const struct x86_insn *in, u64 ea,
 					union operand *v, unsigned int n)
 {
-	if (n > 8)
-		return x86_load_buf(c, in->seg, ea, v->b, n);
-	return x86_load(c, in->seg, ea, n, &v->q);
+	u64 high;
+	int r = x86_load(c, in->seg, ea, min(n, 8u), &v->q);
+
+	if (n <= 8 || unlikely(r))
+		return r;
+	r = x86_load(c, in->seg, ea + 8, 2, &high);
+	memcpy(v->b + 8, &high, 2);
+	return r;
 }
 
 static __always_inline int operand_store(struct x86_cpu *c, const struct x86_insn *in, u64 ea,
 					 const union operand *v, unsigned int n)
 {
-	if (n > 8)
-		return x86_store_buf(c, in->seg, ea, v->b, n);
-	return x86_store(c, in->seg, ea, n, v->q);
+	u16 high;
+	int r = x86_store(c, in->seg, ea, min(n, 8u), v->q);
+
+	if (n <= 8 || unlikely(r))
+		return r;
+	memcpy(&high, v->b + 8, 2);
+	return x86_store(c, in->seg, ea + 8, 2, high);
 }
 
 /* Loads. Integers and BCD raise nothing, floats may. */
@@ -39,7 +50,7 @@ typedef u16 (*load_fn)(struct x87_reg *r, const union operand *v);
 				 : [sw] "=&a"(sw), [r] "=m"(*r) : [v] "m"(*v) : "cc"); \
 		return sw; \
 	}
-/* An unmasked exception keeps a float from being pushed. */
+/* An unmasked invalid operation keeps a float from being pushed, and only that. */
 #define HOST_LOAD_FLOAT(name, insn) \
 	static u16 host_##name(struct x87_reg *r, const union operand *v) \
 	{ \
@@ -76,7 +87,7 @@ static __always_inline int load(struct x86_cpu *c, const struct x86_insn *in, lo
 		host_x87_begin(f);
 		sw = fn(&r, &v);
 		host_x87_end(f);
-		go = x87_done(f, sw, FSW_C1, X87_STOP_REG);
+		go = x87_done(f, sw, FSW_C1, FSW_IE);
 	}
 	if (go)
 		x87_push(f, &r);

@@ -416,6 +416,7 @@ SIMD_HANDLER(do_emms)
 {
 	if (mmx_off(c, XF_MMX))
 		return mmx_denied(c, XF_MMX);
+	c->fpu.fsw &= ~X87_TOP;
 	c->fpu.ftw = 0;
 	return RUN_OK;
 }
