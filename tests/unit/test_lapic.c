@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* Local APICs: priorities, IPIs, timers, modes, state. */
 #include "tests/unit/irq_vm.h"
+#include <sched.h>
 
 static void fixed(struct vcpu *v, u8 vector)
 {
@@ -853,6 +854,20 @@ static void x2apic_state_has_the_id_in_the_format_chosen(void **state)
 	assert_int_equal(lapic_set_state(cpu[1], &s), -EINVAL);
 }
 
+static void irr_is_kept_as_given(void **state)
+{
+	struct kvm_lapic_state s;
+
+	xapic(1);
+	assert_int_equal(lapic_get_state(cpu[0], &s), 0);
+	set_st_reg(&s, LAPIC_IRR, 0xa5a5a5a5);
+	assert_int_equal(lapic_set_state(cpu[0], &s), 0);
+	assert_int_equal(apic_rd(cpu[0], LAPIC_IRR), 0xa5a5a5a5);
+	set_st_reg(&s, LAPIC_IRR, 0x0000ffff);	/* no such vectors */
+	assert_int_equal(lapic_set_state(cpu[0], &s), 0);
+	assert_false(vcpu_intr_pending(cpu[0]));
+}
+
 static void hostile_state_is_bounded(void **state)
 {
 	struct kvm_lapic_state s;
@@ -887,6 +902,57 @@ static void no_apic_means_no_interrupt(void **state)
 	assert_int_equal(lapic_get_state(cpu[0], &s), -EINVAL);
 	assert_int_equal(lapic_take_eoi_exit(cpu[0]), -1);
 	lapic_set_tsc_deadline(cpu[0], 1);
+}
+
+/* --- threads --- */
+
+#define SENDERS	2
+#define ROUNDS	5000
+
+static u32 served[SENDERS];
+static bool give_up;
+
+/* Sends the next one when the last was served: a lost one stops it. */
+static void *sender(void *arg)
+{
+	unsigned int me = (unsigned long)arg;
+	u32 i;
+
+	for (i = 0; i < ROUNDS && !READ_ONCE(give_up); i++) {
+		lapic_accept(cpu[0]->apic, LAPIC_DM_FIXED, 0x40 + 0x20 * me, me & 1, true);
+		while (__atomic_load_n(&served[me], __ATOMIC_ACQUIRE) <= i && !READ_ONCE(give_up))
+			sched_yield();
+	}
+	return NULL;
+}
+
+static void none_is_lost_between_threads(void **state)
+{
+	pthread_t t[SENDERS];
+	unsigned long i;
+	u32 idle = 0;
+
+	xapic(1);
+	memset(served, 0, sizeof(served));
+	give_up = false;
+	for (i = 0; i < SENDERS; i++)
+		assert_int_equal(pthread_create(&t[i], NULL, sender, (void *)i), 0);
+	while (served[0] + served[1] < SENDERS * ROUNDS && idle < 10000000) {
+		int vector = vcpu_intr_pending(cpu[0]) ? take(cpu[0]) : -1;
+
+		if (vector >= 0) {
+			__atomic_fetch_add(&served[(vector - 0x40) / 0x20], 1, __ATOMIC_RELEASE);
+			idle = 0;
+		} else {
+			idle++;
+			sched_yield();
+		}
+	}
+	WRITE_ONCE(give_up, true);
+	for (i = 0; i < SENDERS; i++)
+		pthread_join(t[i], NULL);
+	assert_int_equal(served[0], ROUNDS);
+	assert_int_equal(served[1], ROUNDS);
 }
 
 static void creation_survives_each_failed_allocation(void **state)
@@ -960,8 +1026,10 @@ int main(void)
 		T(state_survives_round_trip),
 		T(expired_one_shot_does_not_fire_again_after_restore),
 		T(x2apic_state_has_the_id_in_the_format_chosen),
+		T(irr_is_kept_as_given),
 		T(hostile_state_is_bounded),
 		T(no_apic_means_no_interrupt),
+		T(none_is_lost_between_threads),
 		T(creation_survives_each_failed_allocation),
 	};
 
