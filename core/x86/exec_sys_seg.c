@@ -67,9 +67,10 @@ EXEC(lxs)
 		r = x86_load(c, in->seg, ea + in->opsize, 2, &sel);
 	if (!r)
 		r = x86_load_seg(c, seg, sel);
-	if (!r)
-		x86_reg_set(c, in->reg, in->opsize, off);
-	return r;
+	if (r)
+		return r;
+	x86_reg_set(c, in->reg, in->opsize, off);
+	return seg == X86_SS ? RUN_END : RUN_OK;	/* another stack width */
 }
 
 static void set_zf(struct x86_cpu *c, bool zf)
