@@ -50,11 +50,17 @@ void excuse(const struct block *b, const struct state *n, struct state *m)
 	unsigned int i;
 
 	/* The return address is pushed before the target turns out not canonical. */
-	if (b->op[b->n - 1] == OP_call_ind && n->vector == X86_GP && off <= RW_SIZE - 8)
-		memcpy(model_data() + off, native_data() + off, 8);
+	for (i = 0; i < b->n; i++)
+		if (b->op[i] == OP_call_ind && n->vector == X86_GP && off <= RW_SIZE - 8)
+			memcpy(model_data() + off, native_data() + off, 8);
 	/* A fault leaves the registers switched from x87 to MMX, or not. */
 	if (b->mmx && memory_fault(n) && memory_fault(m))
 		memcpy(m->fx, n->fx, 160);
+	/* Which end of 512 bytes is looked at first is the processor's affair. */
+	if (b->skip_mem && n->vector == X86_PF && m->vector == X86_PF) {
+		m->cr2 = n->cr2;
+		m->err = n->err;
+	}
 	/* Some clear the upper halves although nothing was counted. */
 	for (i = 0; b->rep32 && i < 3; i++)
 		if ((u32)m->gpr[str[i]] == n->gpr[str[i]])

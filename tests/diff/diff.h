@@ -21,7 +21,10 @@
 #define CODE_SIZE	(CODE_PAGES * 4096u)
 #define START_OFF	0x800u		/* of the code under test */
 #define START_LIN	(CODE_LIN + START_OFF)
-#define FILLER		0x06		/* one byte that raises #UD in 64-bit mode */
+#define FILLER		0xf4		/* one byte that raises #GP: hlt */
+/* Branch targets that end the test like the end of the block, cheaper than a fault. */
+#define PAD_LIN		(CODE_LIN + 0x40)
+#define PAD8_LIN	(START_LIN - 0x60)
 
 /* Known to native_asm.S by offset. */
 struct state {
@@ -73,7 +76,8 @@ void model_run(const struct block *b, const struct state *in, struct state *out,
 extern bool model_no_fpu;
 
 /* gen.c */
-int gen_init(const char *regex, u64 seed);
+/* not_regex may be NULL. */
+int gen_init(const char *regex, const char *not_regex, u64 seed);
 void gen_block(struct block *b, struct state *s, unsigned int insns);
 void gen_data(u8 *data, unsigned int n);
 u64 rnd(void);

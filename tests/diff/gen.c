@@ -262,7 +262,11 @@ static void place_branch(struct gen *g, struct enc *e)
 	}
 	if (rel8) {
 		/* Backwards beyond the block, or it would loop. */
-		d = -128 + (s32)rnd_below(16);
+		d = (s32)(PAD8_LIN - next);
+		if (one_in(8) || d < -128)
+			d = (s32)(START_LIN - 1 - rnd_below(16) - next);
+		if (d < -128)
+			d = 0;
 		if (next + d >= START_LIN)
 			d = 0;
 		e->code[in->len - 1] = d;
@@ -357,8 +361,8 @@ void gen_block(struct block *b, struct state *s, unsigned int insns)
 	}
 }
 
-int gen_init(const char *regex, u64 seed)
+int gen_init(const char *regex, const char *not_regex, u64 seed)
 {
 	rnd_seed(seed);
-	return templates_init(regex);
+	return templates_init(regex, not_regex);
 }

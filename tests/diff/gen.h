@@ -23,7 +23,7 @@ struct template {
 	u8 rex_w;
 };
 
-int templates_init(const char *regex);
+int templates_init(const char *regex, const char *not_regex);
 const struct template *template_pick(void);
 bool template_wants(unsigned int op);
 

@@ -80,17 +80,30 @@ static void try_modrm(struct template t)
 	}
 }
 
-int templates_init(const char *regex)
+static int choose_ops(const char *regex, bool match)
 {
-	static const u8 prefixes[4] = { 0, 0x66, 0xf3, 0xf2 };
-	unsigned int map, opcode, p, w, i;
+	unsigned int i;
 	regex_t re;
 
 	if (regcomp(&re, regex, REG_EXTENDED | REG_NOSUB))
 		return -EINVAL;
 	for (i = 1; i < OP_COUNT; i++)
-		wanted[i] = !regexec(&re, x86_op_name(i), 0, NULL, 0);
+		if (!regexec(&re, x86_op_name(i), 0, NULL, 0))
+			wanted[i] = match;
 	regfree(&re);
+	return 0;
+}
+
+int templates_init(const char *regex, const char *not_regex)
+{
+	static const u8 prefixes[4] = { 0, 0x66, 0xf3, 0xf2 };
+	unsigned int map, opcode, p, w, i;
+	int err = choose_ops(regex, true);
+
+	if (!err && not_regex)
+		err = choose_ops(not_regex, false);
+	if (err)
+		return err;
 	for (map = 1; map <= 6; map++)
 		for (opcode = 0; opcode < 256; opcode++)
 			for (p = 0; p < 4; p++)

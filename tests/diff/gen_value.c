@@ -136,10 +136,17 @@ static void rnd_fpu(u8 *fx)
 	memcpy(fx + 2, &fsw, 2);
 	fx[4] = ftw;
 	memcpy(fx + 24, &mxcsr, 4);
-	for (i = 0; i < 8; i++)
-		rnd_x87(fx + 32 + 16 * i);
-	for (i = 0; i < 16; i++)
-		rnd_vector(fx + 160 + 16 * i);
+	/* All of them at times; a few are enough for the next test to differ. */
+	if (one_in(8)) {
+		for (i = 0; i < 8; i++)
+			rnd_x87(fx + 32 + 16 * i);
+		for (i = 0; i < 16; i++)
+			rnd_vector(fx + 160 + 16 * i);
+	}
+	for (i = 0; i < 3; i++) {
+		rnd_x87(fx + 32 + 16 * rnd_below(8));
+		rnd_vector(fx + 160 + 16 * rnd_below(16));
+	}
 }
 
 u64 rnd_value(void)
@@ -178,14 +185,21 @@ u64 rnd_data(unsigned int align, unsigned int size)
 	return a;
 }
 
+static bool in_pad(u64 a)
+{
+	return a - PAD_LIN < 6 || a - PAD8_LIN < 6;
+}
+
 /* An address in the code pages, clear of what is being tested. */
 u64 rnd_code_target(unsigned int len)
 {
 	u64 a;
 
+	if (!one_in(8))
+		return PAD_LIN;
 	do
 		a = CODE_LIN + 64 + rnd_below(CODE_SIZE - 128);
-	while (a >= START_LIN - 16 && a < START_LIN + len + 64);
+	while ((a >= START_LIN - 16 && a < START_LIN + len + 64) || in_pad(a));
 	return a;
 }
 

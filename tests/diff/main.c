@@ -2,8 +2,9 @@
 /*
  * main.c - differential test of the model against this machine's processor.
  *
- *	build/diff [--seed N] [--count N] [--seconds N] [--ops REGEX] [--block N]
- *		   [--errors N] [--no-fpu] [--table] [--no-tlb] [--tlb] [--all] [--reject]
+ *	build/diff [--seed N] [--count N] [--seconds N] [--ops REGEX] [--not REGEX]
+ *		   [--block N] [--errors N] [--no-fpu] [--table] [--no-tlb] [--tlb]
+ *		   [--all] [--reject]
  *
  * --errors is how many mismatches of each operation are printed in full.
  * Exits with 1 on a mismatch. A test depends on the seed and its number only
@@ -17,7 +18,7 @@
 static struct {
 	u64 seed, count, errors;
 	double seconds;
-	const char *ops;
+	const char *ops, *not_ops;
 	unsigned int block;
 	bool table, reject;
 	int tlb;		/* -1: at random */
@@ -39,7 +40,8 @@ static double now(void)
 static int usage(void)
 {
 	fprintf(stderr, "usage: diff [--seed N] [--count N] [--seconds N] [--ops REGEX] "
-		"[--block N] [--errors N] [--no-fpu] [--table] [--tlb | --no-tlb] [--all] [--reject]\n");
+		"[--not REGEX] [--block N]\n\t[--errors N] [--no-fpu] [--table] "
+		"[--tlb | --no-tlb] [--all] [--reject]\n");
 	return 2;
 }
 
@@ -47,7 +49,7 @@ static int options(int argc, char **argv)
 {
 	static const struct option longs[] = {
 		{ "seed", 1, NULL, 's' }, { "count", 1, NULL, 'c' }, { "seconds", 1, NULL, 't' },
-		{ "ops", 1, NULL, 'o' }, { "block", 1, NULL, 'b' }, { "errors", 1, NULL, 'e' },
+		{ "ops", 1, NULL, 'o' }, { "not", 1, NULL, 'n' }, { "block", 1, NULL, 'b' }, { "errors", 1, NULL, 'e' },
 		{ "no-fpu", 0, NULL, 'F' }, { "table", 0, NULL, 'T' },
 		{ "all", 0, NULL, 'a' },
 		{ "reject", 0, NULL, 'R' }, { "tlb", 0, NULL, 'l' }, { "no-tlb", 0, NULL, 'L' }, { 0 }
@@ -60,6 +62,7 @@ static int options(int argc, char **argv)
 		case 'c': opt.count = strtoull(optarg, NULL, 0); break;
 		case 't': opt.seconds = strtod(optarg, NULL); opt.count = ~0ull; break;
 		case 'o': opt.ops = optarg; break;
+		case 'n': opt.not_ops = optarg; break;
 		case 'b': opt.block = strtoul(optarg, NULL, 0); break;
 		case 'e': opt.errors = strtoull(optarg, NULL, 0); break;
 		case 'F': model_no_fpu = true; break;
@@ -139,7 +142,7 @@ int main(int argc, char **argv)
 	if (!err)
 		err = model_init();
 	if (!err)
-		err = gen_init(opt.ops, opt.seed);
+		err = gen_init(opt.ops, opt.not_ops, opt.seed);
 	if (err) {
 		fprintf(stderr, "diff: cannot start: %s\n", strerror(-err));
 		return 2;

@@ -151,7 +151,7 @@ int model_init(void)
 		    (i < RW_PAGES ? PTE_W : 0));
 	for (i = 0; i < CODE_PAGES; i++)
 		pte(PT_CODE, i, (CODE_PHYS + 4096 * i) | PTE_P | PTE_U);
-	memset(ram + CODE_PHYS, FILLER, CODE_SIZE);
+	memcpy(ram + CODE_PHYS, native_code(), CODE_SIZE);
 	features(c);
 	c->env = &env;
 	c->maxphyaddr = 46;
@@ -262,7 +262,6 @@ void model_run(const struct block *b, const struct state *in, struct state *out,
 	if (tlb_on && !use_tlb)
 		tlb_clear();
 	tlb_on = use_tlb;
-	memcpy(ram + CODE_PHYS, native_code(), 8);
 	memcpy(ram + CODE_PHYS + START_OFF, native_code() + START_OFF, 2 * MAX_CODE);
 	state_in(c, in);
 	*undef = 0;
@@ -271,6 +270,8 @@ void model_run(const struct block *b, const struct state *in, struct state *out,
 	while ((r == RUN_OK || r == RUN_END) && ++steps < 100000);
 	memcpy(out->gpr, c->gpr, sizeof(out->gpr));
 	out->rip = c->gpr[X86_RIP];
+	if (r == -1 && (out->rip == PAD_LIN || out->rip == PAD8_LIN))
+		out->rip = START_LIN + b->len;
 	out->flags = x86_rflags(c);
 	out->fsbase = c->seg[X86_FS].base;
 	out->gsbase = c->seg[X86_GS].base;

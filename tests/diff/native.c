@@ -77,8 +77,20 @@ static void on_fault(int sig, siginfo_t *si, void *arg)
 	g[REG_EFL] = 0x202;
 }
 
+/* jmp *CODE_LIN: aligned, for code that leaves RFLAGS.AC set. */
+static void put_exit(u64 lin)
+{
+	s32 rel = (s32)(CODE_LIN - (lin + 6));
+	u8 *p = code_rw + (lin - CODE_LIN);
+
+	p[0] = 0xff;
+	p[1] = 0x25;
+	memcpy(p + 2, &rel, 4);
+}
+
 static int map_shared(void)
 {
+	u64 target = (u64)nat_exit;
 	int fd = memfd_create("kvist-diff", 0);
 	void *p;
 
@@ -95,6 +107,9 @@ static int map_shared(void)
 		return -errno;
 	memset(p, 0, DATA_SIZE);
 	memset(code_rw, FILLER, CODE_SIZE);
+	memcpy(code_rw, &target, 8);
+	put_exit(PAD_LIN);
+	put_exit(PAD8_LIN);
 	close(fd);
 	return 0;
 }
@@ -147,16 +162,11 @@ bool native_ok(void)
 void native_run(const struct block *b, const struct state *in, struct state *out)
 {
 	u8 *p = code_rw + START_OFF;
-	u64 target = (u64)nat_exit;
-	s32 rel = -(s32)(START_OFF + b->len + 6);
 	static unsigned int dirty;
 
 	memset(p, FILLER, dirty);
 	memcpy(p, b->code, b->len);
-	/* jmp *CODE_LIN(%rip): aligned, for code that leaves RFLAGS.AC set. */
-	memcpy(p + b->len, "\xff\x25", 2);
-	memcpy(p + b->len + 2, &rel, 4);
-	memcpy(code_rw, &target, 8);
+	put_exit(START_LIN + b->len);
 	dirty = b->len + 6;
 	nat_in = *in;
 	nat_out.vector = -1;
