@@ -63,7 +63,7 @@ $(B)/libkvist.a: $(call obj,rel,$(CORE) $(SOFT) $(POSIX))
 # Unit tests: one program a file, tests/unit/test_NAME.c, against the library
 # built with sanitizers and the test port.
 TESTLIB := $(B)/libtest.a
-$(TESTLIB): $(call obj,test,$(CORE) $(SOFT) $(filter-out vmm/kvm_device.c,$(VMM)) $(wildcard port/test/*.c))
+$(TESTLIB): $(call obj,test,$(CORE) $(SOFT) $(filter-out vmm/kvm_device.c,$(VMM)) $(filter-out cli/main.c,$(CLI)) $(wildcard port/test/*.c))
 	@rm -f $@
 	$(Q)ar rcs $@ $^
 UNITS	:= $(patsubst tests/unit/test_%.c,$(B)/unit/%,$(sort $(wildcard tests/unit/test_*.c)))

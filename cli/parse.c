@@ -20,7 +20,7 @@ int cli_parse_size(const char *s, u64 *out)
 		val = val * 10 + (*s - '0');
 	}
 	if (*s) {
-		const char *u = strchr(units, *s & ~0x20);
+		const char *u = *s >= 'A' ? strchr(units, *s & ~0x20) : NULL;
 
 		if (!u || s[1])
 			return -EINVAL;
