@@ -4,7 +4,6 @@
  * and opens ordinary sockets. Needs no privileges.
  */
 #include <arpa/inet.h>
-#include <signal.h>
 #include <slirp/libslirp.h>
 #include "vmm/net/net.h"
 
@@ -317,8 +316,6 @@ int net_user_new(struct machine *m, const struct net_config *cfg, struct net **o
 			  1ull << VIRTIO_NET_F_HOST_TSO4 | 1ull << VIRTIO_NET_F_HOST_TSO6;
 	u->m = m;
 	u->end = &u->head;
-	/* A peer that hangs up must not end us: libslirp sees EPIPE instead. */
-	signal(SIGPIPE, SIG_IGN);
 	u->wake = loop_timer_new(m->loop, woken, u);
 	u->slirp = u->wake ? stack_new(u) : NULL;
 	if (!u->slirp)

@@ -118,10 +118,23 @@ const struct virtio_class virtio_console_class = {
 	.kick = console_kick, .reset = console_reset,
 };
 
+/*
+ * A guest told to use the serial port would start a second login on /dev/hvc0
+ * all the same, on the same terminal: give it the device when it is to use it.
+ */
+static bool wanted(const struct machine_config *cfg)
+{
+	return !cfg || !cfg->append || !strstr(cfg->append, "console=") ||
+	       strstr(cfg->append, "console=hvc");
+}
+
 int virtio_console_new(struct machine *m)
 {
 	struct virtio *v;
-	int err = virtio_new(m, &virtio_console_class, &v);
+	int err;
 
+	if (!wanted(m->cfg))
+		return 0;
+	err = virtio_new(m, &virtio_console_class, &v);
 	return err ? err : virtio_add(v);
 }
