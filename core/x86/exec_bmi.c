@@ -52,7 +52,7 @@ EXEC(bextr)
 	if (len < 64)
 		v &= (1ull << len) - 1;
 	x86_reg_set(c, in->reg, in->opsize, v);
-	bmi_flags(c, in->opsize, v, false);
+	bmi_flags(c, 8, v != 0, false);	/* never SF */
 	return RUN_OK;
 }
 

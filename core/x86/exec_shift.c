@@ -3,8 +3,8 @@
  * exec_shift.c - shifts and rotates.
  *
  * OF is defined for counts of 1 only. Processors give, for every count, what
- * the first of the single shifts would; a rotate by an immediate greater than
- * 1 keeps it.
+ * the first of the single shifts would; a rotate of a register by an immediate
+ * greater than 1 keeps it.
  */
 #include "core/x86/exec_int.h"
 
@@ -61,10 +61,10 @@ static __always_inline u64 sh_result(const struct x86_cpu *c, enum sh op, unsign
 }
 
 static __always_inline void sh_flags(struct x86_cpu *c, enum sh op, unsigned int size,
-				     u64 a, unsigned int n, u64 r, bool imm)
+				     u64 a, unsigned int n, u64 r, bool reg_imm)
 {
 	unsigned int bits = 8 * size, k = sh_steps(op, size, n);
-	bool keep_of = imm && n != 1;
+	bool keep_of = reg_imm && n != 1;
 
 	switch (op) {
 	case SH_SHL:
@@ -85,11 +85,12 @@ static __always_inline void sh_flags(struct x86_cpu *c, enum sh op, unsigned int
 			       keep_of ? x86_of(c) : exec_msb(a, size) ^ (a & 1));
 		break;
 	case SH_RCL:
-		exec_set_cf_of(c, k ? a >> (bits - k) & 1 : x86_cf(c), sh_top_differ(a, size));
+		if (k)
+			exec_set_cf_of(c, a >> (bits - k) & 1, sh_top_differ(a, size));
 		break;
 	default:
-		exec_set_cf_of(c, k ? a >> (k - 1) & 1 : x86_cf(c),
-			       exec_msb(a, size) ^ x86_cf(c));
+		if (k)
+			exec_set_cf_of(c, a >> (k - 1) & 1, exec_msb(a, size) ^ x86_cf(c));
 	}
 }
 
@@ -129,7 +130,7 @@ static __always_inline int sh_mem(struct x86_cpu *c, const struct x86_insn *in, 
 	if (r)
 		return r;
 	if (n)
-		sh_flags(c, op, size, a, n, res, imm);
+		sh_flags(c, op, size, a, n, res, false);
 	return RUN_OK;
 }
 
