@@ -29,6 +29,11 @@ static void soft_vcpu_fini(struct vcpu *v)
 {
 	struct soft_vcpu *s = soft_of(v);
 
+	host_log(HOST_INFO, "vcpu %u: insns %llu blocks-made-insns %llu revalidated %llu "
+		 "fetch-fills %llu data-fills %llu arena-flushes %llu", v->id,
+		 (unsigned long long)s->insns, (unsigned long long)s->decoded,
+		 (unsigned long long)s->revalidated, (unsigned long long)s->itlb_fills,
+		 (unsigned long long)s->dtlb_fills, (unsigned long long)s->arena_flushes);
 	if (s->arena)
 		munmap(s->arena, s->arena_size);
 }
