@@ -40,7 +40,7 @@ static bool exc_equal(const struct state *n, const struct state *m)
 static bool memory_fault(const struct state *s)
 {
 	return s->vector == X86_PF || s->vector == X86_GP || s->vector == X86_AC ||
-	       s->vector == X86_SS_EXC;
+	       s->vector == X86_SS_EXC || s->vector == X86_XM;
 }
 
 void excuse(const struct block *b, const struct state *n, struct state *m)
@@ -54,7 +54,7 @@ void excuse(const struct block *b, const struct state *n, struct state *m)
 		if (b->op[i] == OP_call_ind && n->vector == X86_GP && off <= RW_SIZE - 8)
 			memcpy(model_data() + off, native_data() + off, 8);
 	/* A fault leaves the registers switched from x87 to MMX, or not. */
-	if (b->mmx && memory_fault(n) && memory_fault(m))
+	if (b->mmx && memory_fault(n) && n->vector == m->vector)
 		memcpy(m->fx, n->fx, 160);
 	/* Which end of 512 bytes is looked at first is the processor's affair. */
 	if (b->skip_mem && n->vector == X86_PF && m->vector == X86_PF) {
@@ -72,12 +72,24 @@ void excuse(const struct block *b, const struct state *n, struct state *m)
 	}
 }
 
+static bool gpr_equal(const struct state *n, const struct state *m)
+{
+	unsigned int i;
+
+	if (!diff_mode32)
+		return !memcmp(n->gpr, m->gpr, sizeof(n->gpr));
+	for (i = 0; i < 8; i++)
+		if ((u32)n->gpr[i] != (u32)m->gpr[i])
+			return false;
+	return true;
+}
+
 bool state_equal(const struct block *b, const struct state *n, const struct state *m, u64 undef)
 {
 	/* A stale address in memory led behind the block's end. */
-	if (m->rip > START_LIN + b->len && m->rip < START_LIN + b->len + 6)
+	if (m->rip > START_LIN + b->len && m->rip < START_LIN + b->len + EXIT_LEN)
 		return true;
-	return !memcmp(n->gpr, m->gpr, sizeof(n->gpr)) && n->rip == m->rip &&
+	return gpr_equal(n, m) && n->rip == m->rip &&
 	       n->fsbase == m->fsbase && n->gsbase == m->gsbase &&
 	       !((n->flags ^ m->flags) & FLAGS_SEEN & ~undef) && exc_equal(n, m) &&
 	       fx_equal(n->fx, m->fx);

@@ -25,6 +25,15 @@
 /* Branch targets that end the test like the end of the block, cheaper than a fault. */
 #define PAD_LIN		(CODE_LIN + 0x40)
 #define PAD8_LIN	(START_LIN - 0x60)
+#define EXIT64_LIN	(CODE_LIN + 0x20)
+#define EXIT_LEN	7u
+
+/* Run code in a 32-bit segment (compatibility mode). Set before anything else. */
+extern bool diff_mode32;
+static inline enum x86_mode diff_mode(void)
+{
+	return diff_mode32 ? X86_MODE32 : X86_MODE64;
+}
 
 /* Known to native_asm.S by offset. */
 struct state {

@@ -26,12 +26,18 @@ static void set_reg(struct gen *g, unsigned int r, u64 v)
 {
 	u8 *p = g->pre + g->pre_len;
 
-	if (g->first) {
-		g->s->gpr[r] = v;
-		return;
-	}
 	if (g->pre_len + 10 > sizeof(g->pre))
 		return;
+	if (g->first) {
+		g->s->gpr[r] = diff_mode32 ? (u32)v : v;
+		return;
+	}
+	if (diff_mode32) {
+		p[0] = 0xb8 | r;	/* mov r, imm32 */
+		memcpy(p + 1, &v, 4);
+		g->pre_len += 5;
+		return;
+	}
 	p[0] = r & 8 ? 0x49 : 0x48;	/* mov r, imm64 */
 	p[1] = 0xb8 | (r & 7);
 	memcpy(p + 2, &v, 8);
@@ -63,7 +69,7 @@ static unsigned int vex_prefix(const struct template *t, u8 *p)
 	unsigned int pp = t->pfx == 0x66 ? 1 : t->pfx == 0xf3 ? 2 : t->pfx == 0xf2 ? 3 : 0;
 
 	p[0] = 0xc4;
-	p[1] = (rnd() & 0xe0) | (t->map - 3);
+	p[1] = (rnd() & 0xe0) | (diff_mode32 ? 0xc0 : 0) | (t->map - 3);
 	p[2] = (t->rex_w ? 0x80 : 0) | (t->map == 6 ? 0x78 : rnd() & 0x78) | pp;
 	return 3;
 }
@@ -74,7 +80,7 @@ static void encode(const struct template *t, struct enc *e)
 	u64 tail[3] = { rnd(), rnd(), rnd() };
 	u8 rex = t->rex_w ? 0x48 : 0;
 
-	if (one_in(2))
+	if (!diff_mode32 && one_in(2))
 		rex |= 0x40 | (rnd() & 7);
 	if (t->map >= 5) {
 		n += vex_prefix(t, e->code + n);
@@ -254,6 +260,8 @@ static void place_branch(struct gen *g, struct enc *e)
 
 	if (in->form != FORM_I || !(in->flags & IN_BRANCH) || in->op == OP_ret)
 		return;
+	if (in->opsize == 2)	/* EIP is cut: there is nothing to go to */
+		return;
 	rel8 |= (in->op == OP_jcc && (e->code[in->len - 2] & 0xf0) == 0x70) ||
 		(in->op == OP_jmp && e->code[in->len - 2] == 0xeb);
 	if (one_in(16)) {	/* to the next instruction */
@@ -284,9 +292,12 @@ static bool draw(struct enc *e)
 
 	for (i = 0; i < 100; i++) {
 		encode(template_pick(), e);
-		if (!x86_decode(&e->in, X86_MODE64, e->code, 15) && template_wants(e->in.op) &&
-		    rule_runs(&e->in))
-			return true;
+		if (x86_decode(&e->in, diff_mode(), e->code, 15) || !template_wants(e->in.op) ||
+		    !rule_runs(&e->in))
+			continue;
+		if (e->in.adsize == 2)
+			e->disp_at = NOWHERE;
+		return true;
 	}
 	return false;
 }

@@ -58,8 +58,10 @@ static bool is_prefix(unsigned int map, unsigned int b)
 		return b == 0x38 || b == 0x3a;
 	if (map != 1)
 		return false;
-	return b == 0x0f || (b & 0xf0) == 0x40 || (b & 0xe7) == 0x26 || (b >= 0x62 && b != 0x63 &&
-	       b <= 0x67) || b == 0xc4 || b == 0xc5 || b == 0xf0 || b == 0xf2 || b == 0xf3;
+	if (b == 0x62 || b == 0xc4 || b == 0xc5)
+		return !diff_mode32;
+	return b == 0x0f || (!diff_mode32 && (b & 0xf0) == 0x40) || (b & 0xe7) == 0x26 || (b >= 0x64 && b <= 0x67) ||
+	       b == 0xf0 || b == 0xf2 || b == 0xf3;
 }
 
 static void try_modrm(struct template t)
@@ -71,7 +73,7 @@ static void try_modrm(struct template t)
 	for (m = 0; m < 256; m++) {
 		t.modrm = m;
 		plain(&t, code);
-		if (x86_decode(&in, X86_MODE64, code, sizeof(code)) || !wanted[in.op] ||
+		if (x86_decode(&in, diff_mode(), code, sizeof(code)) || !wanted[in.op] ||
 		    !rule_runs(&in))
 			continue;
 		if (m == 1 && in.modrm == 0)
@@ -108,7 +110,7 @@ int templates_init(const char *regex, const char *not_regex)
 		for (opcode = 0; opcode < 256; opcode++)
 			for (p = 0; p < 4; p++)
 				for (w = 0; w < 2; w++)
-					if (!is_prefix(map, opcode))
+					if (!is_prefix(map, opcode) && !(diff_mode32 && w))
 						try_modrm((struct template){ .map = map,
 							.opcode = opcode, .pfx = prefixes[p],
 							.rex_w = w });

@@ -187,7 +187,7 @@ u64 rnd_data(unsigned int align, unsigned int size)
 
 static bool in_pad(u64 a)
 {
-	return a - PAD_LIN < 6 || a - PAD8_LIN < 6;
+	return a - PAD_LIN < EXIT_LEN || a - PAD8_LIN < EXIT_LEN;
 }
 
 /* An address in the code pages, clear of what is being tested. */
@@ -226,7 +226,7 @@ void rnd_state(struct state *s)
 	unsigned int i;
 
 	for (i = 0; i < 16; i++)
-		s->gpr[i] = rnd_value();
+		s->gpr[i] = diff_mode32 ? (u32)rnd_value() : rnd_value();
 	s->gpr[X86_RSP] = (DATA_LIN + 512 + rnd_below(RW_SIZE - 2048)) & ~7ull;
 	s->gpr[X86_RBP] = (DATA_LIN + 512 + rnd_below(RW_SIZE - 2048)) & ~7ull;
 	s->flags = X86_F_1 | X86_F_IF | (rnd() & X86_F_ARITH) | (one_in(4) ? X86_F_DF : 0);

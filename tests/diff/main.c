@@ -4,7 +4,7 @@
  *
  *	build/diff [--seed N] [--count N] [--seconds N] [--ops REGEX] [--not REGEX]
  *		   [--block N] [--errors N] [--no-fpu] [--table] [--no-tlb] [--tlb]
- *		   [--all] [--reject]
+ *		   [--all] [--reject] [--32]
  *
  * --errors is how many mismatches of each operation are printed in full.
  * Exits with 1 on a mismatch. A test depends on the seed and its number only
@@ -41,7 +41,7 @@ static int usage(void)
 {
 	fprintf(stderr, "usage: diff [--seed N] [--count N] [--seconds N] [--ops REGEX] "
 		"[--not REGEX] [--block N]\n\t[--errors N] [--no-fpu] [--table] "
-		"[--tlb | --no-tlb] [--all] [--reject]\n");
+		"[--tlb | --no-tlb] [--all] [--reject] [--32]\n");
 	return 2;
 }
 
@@ -52,7 +52,8 @@ static int options(int argc, char **argv)
 		{ "ops", 1, NULL, 'o' }, { "not", 1, NULL, 'n' }, { "block", 1, NULL, 'b' }, { "errors", 1, NULL, 'e' },
 		{ "no-fpu", 0, NULL, 'F' }, { "table", 0, NULL, 'T' },
 		{ "all", 0, NULL, 'a' },
-		{ "reject", 0, NULL, 'R' }, { "tlb", 0, NULL, 'l' }, { "no-tlb", 0, NULL, 'L' }, { 0 }
+		{ "reject", 0, NULL, 'R' },
+		{ "32", 0, NULL, '3' }, { "tlb", 0, NULL, 'l' }, { "no-tlb", 0, NULL, 'L' }, { 0 }
 	};
 	int o;
 
@@ -68,6 +69,7 @@ static int options(int argc, char **argv)
 		case 'F': model_no_fpu = true; break;
 		case 'T': opt.table = true; break;
 		case 'a': report_all = true; break;
+		case '3': diff_mode32 = true; break;
 		case 'R': opt.reject = true; break;
 		case 'l': opt.tlb = 1; break;
 		case 'L': opt.tlb = 0; break;

@@ -167,6 +167,11 @@ int model_init(void)
 		c->seg[i] = (struct x86_seg){ .limit = 0xffffffff, .attr = X86_SEG_UNUSABLE };
 	c->seg[X86_CS] = (struct x86_seg){ .limit = 0xffffffff, .sel = 0x33, .attr = 0xafb };
 	c->seg[X86_SS] = (struct x86_seg){ .limit = 0xffffffff, .sel = 0x2b, .attr = 0xcf3 };
+	if (diff_mode32) {
+		c->seg[X86_CS].sel = 0x23;
+		c->seg[X86_CS].attr = 0xcfb;
+		c->seg[X86_DS] = c->seg[X86_ES] = c->seg[X86_SS];
+	}
 	c->seg[X86_TR] = (struct x86_seg){ .limit = 0x20, .sel = 0x40, .attr = 0x8b };
 	c->rflags = X86_F_1 | X86_F_IF;
 	tlb_clear();
@@ -228,7 +233,7 @@ static int step(struct x86_cpu *c, const struct block *b, u64 *undef)
 
 	if (off >= b->len)
 		return -1;
-	if (x86_decode(&in, X86_MODE64, b->code + off, b->len - off))
+	if (x86_decode(&in, diff_mode(), b->code + off, b->len - off))
 		return x86_raise(c, X86_UD);
 	*undef |= rule_undefined_flags(&in, c);
 	x86_bind(&in, model_no_fpu ? NULL : soft_exec_fpu);
@@ -269,7 +274,7 @@ void model_run(const struct block *b, const struct state *in, struct state *out,
 		r = step(c, b, undef);
 	while ((r == RUN_OK || r == RUN_END) && ++steps < 100000);
 	memcpy(out->gpr, c->gpr, sizeof(out->gpr));
-	out->rip = c->gpr[X86_RIP];
+	out->rip = diff_mode32 ? (u32)c->gpr[X86_RIP] : c->gpr[X86_RIP];
 	if (r == -1 && (out->rip == PAD_LIN || out->rip == PAD8_LIN))
 		out->rip = START_LIN + b->len;
 	out->flags = x86_rflags(c);

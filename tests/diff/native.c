@@ -11,10 +11,13 @@
 struct state nat_in, nat_out;
 u64 nat_host_rsp, nat_host_fs;
 void nat_enter(void);
+void nat_enter32(void);
+extern u32 nat_far;
 extern const u8 nat_leave[], nat_end[];
 
 static volatile sig_atomic_t running, ticks, stopped;
 static u8 *code_rw;
+bool diff_mode32;
 
 static inline u64 rdfsbase(void)
 {
@@ -75,10 +78,11 @@ static void on_fault(int sig, siginfo_t *si, void *arg)
 	g[REG_RIP] = (greg_t)nat_leave;
 	g[REG_RSP] = (greg_t)nat_host_rsp;
 	g[REG_EFL] = 0x202;
+	g[REG_CSGSFS] = (g[REG_CSGSFS] & ~0xffffll) | 0x33;
 }
 
 /* jmp *CODE_LIN: aligned, for code that leaves RFLAGS.AC set. */
-static void put_exit(u64 lin)
+static void put_exit64(u64 lin)
 {
 	s32 rel = (s32)(CODE_LIN - (lin + 6));
 	u8 *p = code_rw + (lin - CODE_LIN);
@@ -86,6 +90,20 @@ static void put_exit(u64 lin)
 	p[0] = 0xff;
 	p[1] = 0x25;
 	memcpy(p + 2, &rel, 4);
+}
+
+static void put_exit(u64 lin)
+{
+	u32 stub = EXIT64_LIN;
+	u8 *p = code_rw + (lin - CODE_LIN);
+
+	if (!diff_mode32) {
+		put_exit64(lin);
+		return;
+	}
+	p[0] = 0xea;		/* far jump to 64-bit code */
+	memcpy(p + 1, &stub, 4);
+	memcpy(p + 5, "\x33\0", 2);
 }
 
 static int map_shared(void)
@@ -108,6 +126,7 @@ static int map_shared(void)
 	memset(p, 0, DATA_SIZE);
 	memset(code_rw, FILLER, CODE_SIZE);
 	memcpy(code_rw, &target, 8);
+	put_exit64(EXIT64_LIN);
 	put_exit(PAD_LIN);
 	put_exit(PAD8_LIN);
 	close(fd);
@@ -167,7 +186,7 @@ void native_run(const struct block *b, const struct state *in, struct state *out
 	memset(p, FILLER, dirty);
 	memcpy(p, b->code, b->len);
 	put_exit(START_LIN + b->len);
-	dirty = b->len + 6;
+	dirty = b->len + EXIT_LEN;
 	nat_in = *in;
 	nat_out.vector = -1;
 	nat_out.err = 0;
@@ -175,7 +194,12 @@ void native_run(const struct block *b, const struct state *in, struct state *out
 	nat_out.rip = START_LIN + b->len;
 	ticks = stopped = 0;
 	running = 1;
-	nat_enter();
+	if (diff_mode32) {
+		nat_far = START_LIN;
+		nat_enter32();
+	} else {
+		nat_enter();
+	}
 	running = 0;
 	*out = nat_out;
 }

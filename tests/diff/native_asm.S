@@ -7,9 +7,7 @@
 
 #define FX	192
 
-	.globl	nat_enter
-	.type	nat_enter, @function
-nat_enter:
+	.macro	SAVE_HOST
 	push	%rbx
 	push	%rbp
 	push	%r12
@@ -24,6 +22,9 @@ nat_enter:
 	wrgsbase %rax
 	pushq	nat_in+136(%rip)
 	popfq
+	.endm
+
+	.macro	LOAD_REGS
 	mov	nat_in+0(%rip), %rax
 	mov	nat_in+8(%rip), %rcx
 	mov	nat_in+16(%rip), %rdx
@@ -40,7 +41,25 @@ nat_enter:
 	mov	nat_in+104(%rip), %r13
 	mov	nat_in+112(%rip), %r14
 	mov	nat_in+120(%rip), %r15
+	.endm
+
+	.globl	nat_enter
+	.type	nat_enter, @function
+nat_enter:
+	SAVE_HOST
+	LOAD_REGS
 	jmp	*nat_in+128(%rip)
+
+/* The same for code in a 32-bit segment, which needs DS and ES. */
+	.globl	nat_enter32
+	.type	nat_enter32, @function
+nat_enter32:
+	mov	$0x2b, %eax
+	mov	%eax, %ds
+	mov	%eax, %es
+	SAVE_HOST
+	LOAD_REGS
+	ljmp	*nat_far(%rip)
 
 	.globl	nat_exit
 nat_exit:
@@ -88,9 +107,12 @@ nat_leave:
 	ret
 	.globl	nat_end
 nat_end:
-	.size	nat_enter, . - nat_enter
 
 	.data
 nat_host_mxcsr:
 	.long	0x1f80
+	.globl	nat_far
+nat_far:
+	.long	0
+	.word	0x23
 	.section .note.GNU-stack, "", @progbits
