@@ -63,7 +63,7 @@ FROM_GPR(cvtsi2sd, XF_SSE2)
 
 /*
  * With MMX registers. Pending x87 exceptions come first, then these are SSE
- * instructions that leave the x87 stack as MMX ones do.
+ * instructions that leave the x87 stack as MMX ones do, #XM or not.
  */
 
 static __always_inline bool pi_off(const struct x86_cpu *c, enum x86_feature f)
@@ -80,14 +80,10 @@ static int pi_denied(struct x86_cpu *c, enum x86_feature f)
 static __always_inline int pi_from(struct x86_cpu *c, const struct x86_insn *in,
 				   enum x86_feature f, simd_fn fn)
 {
-	int r;
-
 	if (pi_off(c, f))
 		return pi_denied(c, f);
-	r = fp_run(c, in, FP_XMM, fn, low64(mmx(c, in->rm)));
-	if (!r)
-		mmx_enter(c);
-	return r;
+	mmx_enter(c);
+	return fp_run(c, in, FP_XMM, fn, low64(mmx(c, in->rm)));
 }
 
 static __always_inline int pi_to(struct x86_cpu *c, const struct x86_insn *in,

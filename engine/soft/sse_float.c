@@ -44,16 +44,25 @@ static u32 run_guest(u32 guest, simd_fn fn, __m128i a, __m128i b, unsigned int i
 int fp_run_slow(struct x86_cpu *c, const struct x86_insn *in, enum fp_kind kind,
 		simd_fn fn, __m128i b)
 {
-	__m128i a = kind == FP_GPR || kind == FP_MMX ? b : xmm(c, in->reg), r;
-	u32 guest = c->fpu.mxcsr, host = host_mxcsr(), flags = 0;
+	__m128i a = kind == FP_GPR || kind == FP_MMX ? b : xmm(c, in->reg), r,
+		prev = a;
+	u32 guest = c->fpu.mxcsr, host = host_mxcsr(), flags = 0, raised;
 	unsigned int steps = in->op == OP_dpps || in->op == OP_dppd ? 3 : 1;
 
 	for (unsigned int i = 1; i <= steps; i++) {
-		flags |= run_guest(guest, fn, a, b, (u8)in->imm | (i < steps ? i << 8 : 0), &r);
-		if (flags & ~(guest >> 7))
+		u32 f = run_guest(guest, fn, a, b, (u8)in->imm | (i < steps ? i << 8 : 0), &r);
+
+		raised = f & ~(guest >> 7);
+		if (raised & (MX_OE | MX_UE) && !(raised & (MX_IE | MX_DE | MX_ZE)))
+			f = fp_exact_flags(in, i, i > 1 ? prev : a, b, guest, f & ~flags) | flags;
+		flags |= f;
+		if (raised)
 			break;
+		prev = r;
 	}
 	host_mxcsr_set(host & ~MX_FLAGS);
+	if (kind == FP_MMX)
+		mmx_enter(c);
 	if (fp_raise(c, flags))
 		return RUN_FAULT;
 	fp_finish(c, in, kind, r);

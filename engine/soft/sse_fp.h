@@ -76,6 +76,10 @@ static __always_inline void fp_finish(struct x86_cpu *c, const struct x86_insn *
 	}
 }
 
+/* The flags of an operation (or of the step-th step of one) that an unmasked
+ * overflow or underflow stops, with the right PE. */
+u32 fp_exact_flags(const struct x86_insn *in, unsigned int step, __m128i a, __m128i b,
+		   u32 mxcsr, u32 flags);
 /* Add flags to MXCSR; RUN_FAULT when one of them is unmasked. */
 int fp_raise(struct x86_cpu *c, u32 flags);
 int fp_run_slow(struct x86_cpu *c, const struct x86_insn *in, enum fp_kind kind,

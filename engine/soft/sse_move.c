@@ -335,20 +335,17 @@ SIMD_HANDLER(pmovmskb_mr)
 	return RUN_OK;
 }
 
-/* Bytes of data whose mask byte is negative, to seg:rDI. Processors check a
- * whole quadword as soon as one of its bytes is to be written. */
+/* Bytes of data whose mask byte is negative, to seg:rDI. Processors check the
+ * whole range, the upper quadword first. */
 static int masked_store(struct x86_cpu *c, const struct x86_insn *in, const u8 *data,
 			const u8 *mask, unsigned int n)
 {
 	u64 size_mask = in->adsize == 8 ? ~0ull : in->adsize == 4 ? ~0u : 0xffff;
-	u64 di = c->gpr[X86_RDI], m;
+	u64 di = c->gpr[X86_RDI];
 	int r = RUN_OK;
 
-	for (unsigned int i = 0; !r && i < n; i += 8) {
-		memcpy(&m, mask + i, 8);
-		if (m & 0x8080808080808080ull)
-			r = x86_probe(c, in->seg, (di + i) & size_mask, 8, true);
-	}
+	for (unsigned int i = n; !r && i; i -= 8)
+		r = x86_probe(c, in->seg, (di + i - 8) & size_mask, 8, true);
 	for (unsigned int i = 0; !r && i < n; i++)
 		if (mask[i] & 0x80)
 			r = x86_store(c, in->seg, (di + i) & size_mask, 1, data[i]);
