@@ -71,7 +71,8 @@ static bool event_deliverable(struct vcpu *v)
 	if (READ_ONCE(v->nmi_pending) && nmi_window_open(v))
 		return true;
 	if (user_intr_queued(v))
-		return v->vm->irqs.mode == IRQCHIP_NONE || intr_window_open(v);
+		return v->vm->irqs.mode == IRQCHIP_NONE ||
+		       (intr_window_open(v) && vcpu_accepts_extint(v));
 	if (!intr_window_open(v))
 		return false;
 	return (v->apic && vcpu_intr_pending(v)) || user_wants_window(v);
@@ -112,6 +113,9 @@ static int inject_nmi(struct vcpu *v)
 	if (!v->nmi_injected)
 		__atomic_fetch_sub(&v->nmi_pending, 1, __ATOMIC_SEQ_CST);
 	v->cpu.nmi_masked = true;
+	/* One more may wait for IRET; senders on other threads can have raced. */
+	if (READ_ONCE(v->nmi_pending) > 1)
+		WRITE_ONCE(v->nmi_pending, 1);
 	r = deliver(v, &nmi, &again);
 	v->nmi_injected = again;
 	return r;
@@ -239,7 +243,20 @@ static bool guest_halted(struct vcpu *v)
 
 /* --- the loop --- */
 
-/* RUN_OK, or RUN_SHUTDOWN for an injected triple fault. */
+/* Split irqchip: one EOI an exit. Asked again until there is none left. */
+static int tell_eoi(struct vcpu *v)
+{
+	int vector = v->apic ? lapic_take_eoi_exit(v) : -1;
+
+	if (vector < 0)
+		return RUN_OK;
+	vcpu_request(v, REQ_IOAPIC_EOI);
+	v->run->exit_reason = KVM_EXIT_IOAPIC_EOI;
+	v->run->eoi.vector = vector;
+	return RUN_EXIT;
+}
+
+/* RUN_OK, RUN_EXIT, or RUN_SHUTDOWN for an injected triple fault. */
 static int take_requests(struct vcpu *v)
 {
 	u32 req = __atomic_exchange_n(&v->requests, 0, __ATOMIC_SEQ_CST);
@@ -250,7 +267,9 @@ static int take_requests(struct vcpu *v)
 		v->vm->engine->flush(v, X86_FLUSH_ALL, 0);
 	if (req & REQ_CLOCK)
 		pv_clock_update(v);
-	return req & REQ_TRIPLE ? RUN_SHUTDOWN : RUN_OK;
+	if (req & REQ_TRIPLE)
+		return RUN_SHUTDOWN;
+	return req & REQ_IOAPIC_EOI ? tell_eoi(v) : RUN_OK;
 }
 
 static int halt(struct vcpu *v)
@@ -298,10 +317,11 @@ static void tell_user(struct vcpu *v)
 	run->if_flag = v->cpu.rflags & X86_F_IF ? 1 : 0;
 	run->flags = v->cpu.smm ? KVM_RUN_X86_SMM : 0;
 	run->cr8 = v->cpu.env->get_cr8(&v->cpu);
-	run->apic_base = v->apic ? lapic_get_base(v) : 0;
+	run->apic_base = lapic_get_base(v);
 	run->ready_for_interrupt_injection =
 		v->vm->irqs.mode == IRQCHIP_KERNEL ||
-		(intr_window_open(v) && !user_intr_queued(v) && !vcpu_replaying(v));
+		(intr_window_open(v) && !user_intr_queued(v) && !vcpu_replaying(v) &&
+		 (v->vm->irqs.mode == IRQCHIP_NONE || vcpu_accepts_extint(v)));
 }
 
 int vcpu_run(struct vcpu *v)
