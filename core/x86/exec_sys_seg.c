@@ -2,8 +2,18 @@
 /* exec_sys_seg.c - segment registers, descriptor tables and their checks. */
 #include "core/x86/exec_sys.h"
 
+/* With 32 bits only half of the slot is written, as Intel's processors do. */
 EXEC(push_seg)
 {
+	u64 sp = (c->gpr[X86_RSP] - 4) & x86_sp_mask(c);
+	int r;
+
+	if (in->opsize == 4) {
+		r = x86_store(c, X86_SS, sp, 2, c->seg[in->reg].sel);
+		if (!r)
+			x86_sp_set(c, sp);
+		return r;
+	}
 	return x86_push(c, in->opsize, c->seg[in->reg].sel);
 }
 

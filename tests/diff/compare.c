@@ -65,6 +65,16 @@ void excuse(const struct block *b, const struct state *n, struct state *m)
 	for (i = 0; b->rep32 && i < 3; i++)
 		if ((u32)m->gpr[str[i]] == n->gpr[str[i]])
 			m->gpr[str[i]] = n->gpr[str[i]];
+	/* An access may wrap around at the end of a segment of 4 GiB. */
+	if (diff_mode32 && n->vector == X86_PF && n->cr2 > 0xffffff00 &&
+	    (m->vector == X86_GP || m->vector == X86_SS_EXC)) {
+		m->vector = n->vector;
+		m->err = n->err;
+		m->cr2 = n->cr2;
+	}
+	/* BOUND: the lower bound may be enough to know. */
+	if (n->vector == X86_BR && m->vector == X86_PF)
+		*m = *n;
 	/* Whether 16 bytes are checked for alignment depends on the model. */
 	if ((n->vector == X86_AC) != (m->vector == X86_AC) && b->wide) {
 		*m = *n;
