@@ -96,7 +96,9 @@ static bool gpr_equal(const struct state *n, const struct state *m)
 
 bool state_equal(const struct block *b, const struct state *n, const struct state *m, u64 undef)
 {
-	/* A stale address in memory led behind the block's end. */
+	/* A stale address in memory led behind the block's end, or into the stubs. */
+	if (m->vector == -1 && m->rip - CODE_LIN < PAD_LIN - CODE_LIN + EXIT_LEN)
+		return true;
 	if (m->rip > START_LIN + b->len && m->rip < START_LIN + b->len + EXIT_LEN)
 		return true;
 	return gpr_equal(n, m) && n->rip == m->rip &&

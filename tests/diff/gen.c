@@ -242,6 +242,12 @@ static void place_implicit(struct gen *g, struct enc *e)
 		if (g->first && !one_in(8))
 			poke(g->s->gpr[X86_RSP], &t, 8);
 		break;
+	case OP_popf:		/* anything but the trap flag */
+		t = (rnd() & ~(u64)X86_F_TF) | X86_F_IF;
+		if (one_in(2))
+			t &= ~(u64)X86_F_AC;
+		poke(g->s->gpr[X86_RSP], &t, 8);
+		break;
 	case OP_call_ind: case OP_jmp_ind:
 		if (!(in->flags & IN_MEM) && !one_in(8))
 			set_reg(g, in->rm / 8, rnd_code_target(MAX_CODE));
@@ -316,6 +322,8 @@ static bool acceptable(const struct gen *g, const struct x86_insn *in, bool alon
 	struct x86_cpu c;
 
 	if ((in->op == OP_shld || in->op == OP_shrd) && in->opsize == 2 && !alone)
+		return false;
+	if (in->op == OP_popf && !g->first)
 		return false;
 	memcpy(c.gpr, g->s->gpr, sizeof(g->s->gpr));
 	return !rule_undefined_result(in, &c);

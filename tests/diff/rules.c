@@ -35,8 +35,6 @@ bool rule_runs(const struct x86_insn *in)
 	/* Their own tests know what XSAVE areas look like. */
 	case OP_xsave: case OP_xsavec: case OP_xsaveopt: case OP_xsaves: case OP_xrstor:
 	case OP_xrstors: case OP_fxrstor:
-	/* Trap flag. */
-	case OP_popf:
 		return false;
 	}
 	return true;
