@@ -272,6 +272,7 @@ static int block_find(struct vcpu *v, struct soft_fetch *f, u64 lin, struct soft
 		*pp = b->next;
 		b->gpa = ~0ull;
 		b->fill = 0;
+		b->version = ~0u;
 		break;
 	}
 	return block_make(v, f, lin, gpa, out);

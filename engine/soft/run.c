@@ -32,18 +32,22 @@ static int stopped(struct vcpu *v, const struct x86_insn *in, int r)
 	return r;
 }
 
+/* RIP is kept in a register here: reading it back from memory after each
+ * instruction would make every one wait for the one before. */
 static __always_inline int block_exec(struct vcpu *v, struct soft_vcpu *s,
 				      const struct soft_block *b)
 {
 	struct x86_cpu *c = &v->cpu;
 	const struct x86_insn *in = b->insn;
+	u64 rip = c->gpr[X86_RIP];
 	int r;
 
 	s->end = in + b->n;
 	s->block = b;
-	s->block_rip = c->gpr[X86_RIP];
+	s->block_rip = rip;
 	do {
-		c->gpr[X86_RIP] += in->len;
+		rip += in->len;
+		c->gpr[X86_RIP] = rip;
 		r = in->exec(c, in);
 		if (unlikely(r)) {
 			s->insns += in - b->insn + (r == RUN_END || r == RUN_HALT);
@@ -54,17 +58,53 @@ static __always_inline int block_exec(struct vcpu *v, struct soft_vcpu *s,
 	return RUN_OK;
 }
 
+/* The block that b went to before, when that still holds. */
+static __always_inline struct soft_block *follow(const struct soft_vcpu *s,
+						 const struct soft_block *b, u64 rip)
+{
+	for (unsigned int i = 0; i < 2; i++) {
+		struct soft_block *n = b->succ[i];
+
+		if (b->succ_epoch[i] == s->epoch && n->lin == rip &&
+		    n->version == READ_ONCE(*n->page))
+			return n;
+	}
+	return NULL;
+}
+
+static void link_blocks(struct soft_vcpu *s, const struct x86_cpu *c, struct soft_block *b,
+			struct soft_block *n)
+{
+	unsigned int i = b->succ_epoch[0] == s->epoch && b->succ[0] != n;
+
+	/* Neither a block across two pages nor a segment limit is checked in
+	 * follow(); what is not in the cache has no page. */
+	if (n->crosses || c->mode != X86_MODE64 || !n->page)
+		return;
+	b->succ[i] = n;
+	b->succ_epoch[i] = s->epoch;
+}
+
 static int run_blocks(struct vcpu *v)
 {
 	struct soft_vcpu *s = soft_of(v);
 	unsigned int left = POLL_BLOCKS;
-	struct soft_block *b;
+	struct soft_block *b = NULL, *n;
 	int r;
 
 	do {
-		r = soft_block_get(v, &b);
-		if (unlikely(r))
-			return r == RUN_FAULT ? deliver_fault(v) : r;
+		n = b ? follow(s, b, v->cpu.gpr[X86_RIP]) : NULL;
+		if (unlikely(!n)) {
+			u64 flushes = s->arena_flushes;
+
+			s->block = NULL;	/* a fetch that fails is no instruction's fault */
+			r = soft_block_get(v, &n);
+			if (unlikely(r))
+				return r == RUN_FAULT ? deliver_fault(v) : r;
+			if (b && b->page && flushes == s->arena_flushes)
+				link_blocks(s, &v->cpu, b, n);
+		}
+		b = n;
 		r = block_exec(v, s, b);
 		if (r)
 			return r;
@@ -153,6 +193,7 @@ static int step(struct vcpu *v)
 	const struct x86_insn *in;
 	int r;
 
+	s->block = NULL;
 	r = soft_block_get(v, &b);
 	if (r)
 		return r == RUN_FAULT ? deliver_fault(v) : r;

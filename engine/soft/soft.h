@@ -63,6 +63,9 @@ struct soft_block {
 	u32 *page;
 	struct soft_block *next;	/* in the hash chain */
 
+	/* Where it went: valid for one epoch, only in 64-bit mode. */
+	struct soft_block *succ[2];
+	u64 succ_epoch[2];
 	u16 bytes;
 	u8 n, mode;
 	u8 crosses;		/* 1: the last instruction goes on in the next page */
@@ -81,6 +84,7 @@ struct soft_vcpu {
 
 	u32 interrupt;		/* leave straight-line execution soon, atomic */
 	u64 fill;		/* last number given */
+	u64 epoch;		/* bit 0: CPL 3; the rest counts flushes and mode changes */
 	const struct x86_insn *end;	/* of the running block; NULL stops it */
 	const struct soft_block *block;	/* the running one, and RIP at its start */
 	u64 block_rip;
@@ -93,6 +97,7 @@ struct soft_vcpu {
 	host_spin_t drop_lock;
 	u32 drop_n;		/* > DROP_MAX: all */
 	u64 drop[16];
+	u8 mode;		/* cpu.mode when epoch was last set */
 	bool waiting;		/* others have drops of mine they have not done yet */
 
 	u64 insns, blocks, decoded, revalidated, itlb_fills, dtlb_fills, arena_flushes;

@@ -13,6 +13,7 @@ void soft_fetch_flush(struct soft_vcpu *s)
 {
 	for (unsigned int i = 0; i < ITLB_SIZE; i++)
 		s->itlb[i].lin = X86_TLB_NONE;
+	s->epoch += 2;
 }
 
 void soft_tlb_init(struct soft_vcpu *s)
@@ -28,6 +29,8 @@ void soft_mode_changed(struct vcpu *v)
 	struct soft_vcpu *s = soft_of(v);
 	struct x86_cpu *c = &v->cpu;
 
+	s->epoch = (s->mode == c->mode ? s->epoch & ~1ull : (s->epoch | 1) + 1) | (c->cpl == 3);
+	s->mode = c->mode;
 	/* AC matters to the supervisor only where SMAP looks at it. */
 	if (c->cpl == 3)
 		c->tlb = &s->bank[BANK_USER];
@@ -142,6 +145,7 @@ static void flush_nonglobal(struct soft_vcpu *s)
 	for (unsigned int i = 0; i < ITLB_SIZE; i++)
 		if (!s->itlb[i].global)
 			s->itlb[i].lin = X86_TLB_NONE;
+	s->epoch += 2;
 }
 
 static void flush_page(struct soft_vcpu *s, u64 lin)
@@ -153,6 +157,7 @@ static void flush_page(struct soft_vcpu *s, u64 lin)
 		e->rd = e->wr = X86_TLB_NONE;
 	}
 	s->itlb[lin >> 12 & (ITLB_SIZE - 1)].lin = X86_TLB_NONE;
+	s->epoch += 2;
 }
 
 void soft_flush(struct vcpu *v, int what, u64 lin)
