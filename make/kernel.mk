@@ -41,3 +41,4 @@ core-check: $(CHECKOBJ)
 		for s in $$(cat $(B)/check/extra); do \
 			nm -uA $(CHECKOBJ) | grep -w "$$s"; done; exit 1; \
 	 else echo "core-check: ok"; fi
+-include $(wildcard $(B)/check/core/*.d $(B)/check/core/*/*.d)

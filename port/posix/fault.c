@@ -129,6 +129,14 @@ void fault_init(void)
 {
 	static pthread_once_t once = PTHREAD_ONCE_INIT;
 
+#ifdef KVIST_TEST
+	struct sigaction now;
+
+	/* cmocka puts handlers of its own in place for each test. */
+	sigaction(SIGSEGV, NULL, &now);
+	if (now.sa_sigaction != on_fault)
+		install();
+#endif
 	if (likely(__atomic_load_n(&ready, __ATOMIC_ACQUIRE)))
 		return;
 	pthread_once(&once, install);
