@@ -18,4 +18,11 @@ $(GP)/%.native: tests/guest/prog/%.c tests/guest/native.c tests/guest/prog.h
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(GCFLAGS) -o $@ $< tests/guest/native.c
 
+# Not a test program: what tests of kvist itself run in it.
+$(GP)/tiny.elf: tests/guest/tiny.c tests/guest/start.S tests/guest/guest.ld tests/guest/prog.h
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(GCFLAGS) -ffreestanding -mno-red-zone -fno-pic -no-pie -static -nostdlib -Wl,--build-id=none \
+		-Wl,-z,max-page-size=4096 -Wl,--no-warn-rwx-segments -T tests/guest/guest.ld -o $@ \
+		tests/guest/start.S $<
+
 .PHONY: guest-progs

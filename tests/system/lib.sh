@@ -21,6 +21,13 @@ finish()
 trap finish EXIT
 trap 'exit 143' TERM INT
 
+# The guest tests/guest/tiny.c, as $TINY.
+tiny_guest()
+{
+	TINY=$BUILD/guest-prog/tiny.elf
+	make -C "$TOP" --no-print-directory -s build/guest-prog/tiny.elf || exit 1
+}
+
 bad() { echo "not ok: $*"; BAD=$((BAD + 1)); }
 ok() { echo "ok: $*"; }
 
