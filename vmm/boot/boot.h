@@ -10,15 +10,17 @@
 #include <stddef.h>
 #include "vmm/ram.h"
 
-/* Guest physical addresses below 640 KiB that the loaders use. */
-#define BOOT_GDT	0x500u
-#define BOOT_INFO	0x1000u		/* PVH start_info or Multiboot info, 8 KiB */
-#define BOOT_ZERO_PAGE	0x7000u
-#define BOOT_PAGES	0x9000u		/* page tables, 6 pages */
-#define BOOT_CMDLINE	0x20000u
+/* What the loaders put into the top of conventional memory; images may use all
+ * below, and from 1 MiB on. */
+#define BOOT_RESERVED	0x90000u
+#define BOOT_GDT	0x90000u
+#define BOOT_INFO	0x91000u	/* PVH start_info or Multiboot info, 8 KiB */
+#define BOOT_ZERO_PAGE	0x94000u
+#define BOOT_PAGES	0x95000u	/* page tables, 6 pages */
+#define BOOT_CMDLINE	0x9b000u
 #define BOOT_CMDLINE_MAX 4096u		/* with the final 0 */
 #define BOOT_LOW_END	0x9fc00u	/* conventional memory */
-#define BOOT_HIGH	0x100000u	/* images go here and above */
+#define BOOT_HIGH	0x100000u
 
 enum boot_kind {
 	BOOT_PVH, BOOT_LINUX64, BOOT_LINUX32, BOOT_MULTIBOOT,

@@ -77,9 +77,9 @@ static int load_segment(struct boot_env *b, const char *path, const u8 *p, size_
 	if (!in_file(h->p_offset, h->p_filesz, len))
 		return fail(0, "kernel %s: truncated: a segment ends beyond the end of the file",
 			    path);
-	if (h->p_paddr < BOOT_HIGH)
-		return fail(0, "kernel %s: wants address %#llx, which the loader needs", path,
-			    (unsigned long long)h->p_paddr);
+	if (h->p_paddr < BOOT_HIGH && need > BOOT_RESERVED)
+		return fail(0, "kernel %s: wants addresses %#llx to %#llx, which the loader needs",
+			    path, (unsigned long long)h->p_paddr, (unsigned long long)need);
 	if (boot_put(b, h->p_paddr, p + h->p_offset, h->p_filesz, h->p_memsz))
 		return fail(-ENOSPC, "kernel %s: needs memory up to %llu MiB; give more --memory",
 			    path, (unsigned long long)(need + (1 << 20) - 1) >> 20);

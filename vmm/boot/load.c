@@ -119,7 +119,7 @@ int boot_place_initrd(struct boot_env *b)
 	if (!b->initrd.len)
 		return 0;
 	addr = top > b->initrd.len ? (top - b->initrd.len) & ~0xfffull : 0;
-	if (addr < b->kernel_end)
+	if (addr < max(b->kernel_end, (u64)BOOT_HIGH))
 		return fail(-ENOSPC,
 			    "initrd %s: %llu MiB do not fit into memory; give more --memory",
 			    b->initrd.path, (unsigned long long)(b->initrd.len >> 20) + 1);
