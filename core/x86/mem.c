@@ -29,12 +29,16 @@ bool x86_seg_allows(const struct x86_cpu *c, const struct x86_seg *s, u64 ea,
 	return last <= s->limit;
 }
 
-/* Natural alignment; 80-bit reals and vectors are asked for 8 bytes. */
+/* Natural alignment. 80-bit reals and vectors are asked for 8 bytes; tables
+ * and runs of string elements are not checked as a whole. */
 static bool misaligned(u64 lin, unsigned int n)
 {
-	unsigned int align = n >= 8 ? 8 : n >= 4 ? 4 : n;
-
-	return lin & (align - 1);
+	switch (n) {
+	case 2: return lin & 1;
+	case 4: return lin & 3;
+	case 8: case 10: case 16: return lin & 7;
+	}
+	return false;
 }
 
 int x86_linear(struct x86_cpu *c, unsigned int seg, u64 ea, unsigned int n, bool write,

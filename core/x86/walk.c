@@ -290,9 +290,9 @@ int x86_translate(struct x86_cpu *c, u64 lin, struct x86_xlat *x)
 	if (!x86_canonical(c, lin))
 		return -ENOENT;
 	r = walk_tables(c, lin, &w);
-	if (r)
+	if (r < 0)
 		return r;
-	if (w.out != MAPPED)
+	if (r || w.out != MAPPED)	/* r: tables that are not in RAM */
 		return -ENOENT;
 	result(c, &w, lin, x);
 	return RUN_OK;
