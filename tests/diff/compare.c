@@ -33,7 +33,7 @@ static bool exc_equal(const struct state *n, const struct state *m)
 	/* The model went somewhere that the processor could not fetch from. */
 	if (n->rip != m->rip)
 		return false;
-	return n->vector == X86_UD || (n->vector == X86_PF && n->cr2 == n->rip) ||
+	return n->vector == X86_UD || (n->vector == X86_PF && n->cr2 == n->rip + code_base()) ||
 	       n->vector == X86_GP;
 }
 
@@ -46,7 +46,7 @@ static bool memory_fault(const struct state *s)
 void excuse(const struct block *b, const struct state *n, struct state *m)
 {
 	static const u8 str[3] = { X86_RCX, X86_RSI, X86_RDI };
-	u64 off = n->gpr[X86_RSP] - 8 - DATA_LIN;
+	u64 off = n->gpr[X86_RSP] - 8 - DATA_LIN + data_base();
 	unsigned int i;
 
 	/* The return address is pushed before the target turns out not canonical. */
@@ -66,7 +66,7 @@ void excuse(const struct block *b, const struct state *n, struct state *m)
 		if ((u32)m->gpr[str[i]] == n->gpr[str[i]])
 			m->gpr[str[i]] = n->gpr[str[i]];
 	/* An access may wrap around at the end of a segment of 4 GiB. */
-	if (diff_mode32 && n->vector == X86_PF && n->cr2 > 0xffffff00 &&
+	if (diff_bits == 32 && n->vector == X86_PF && n->cr2 > 0xffffff00 &&
 	    (m->vector == X86_GP || m->vector == X86_SS_EXC)) {
 		m->vector = n->vector;
 		m->err = n->err;
@@ -86,7 +86,7 @@ static bool gpr_equal(const struct state *n, const struct state *m)
 {
 	unsigned int i;
 
-	if (!diff_mode32)
+	if (diff_bits == 64)
 		return !memcmp(n->gpr, m->gpr, sizeof(n->gpr));
 	for (i = 0; i < 8; i++)
 		if ((u32)n->gpr[i] != (u32)m->gpr[i])
@@ -97,9 +97,9 @@ static bool gpr_equal(const struct state *n, const struct state *m)
 bool state_equal(const struct block *b, const struct state *n, const struct state *m, u64 undef)
 {
 	/* A stale address in memory led behind the block's end, or into the stubs. */
-	if (m->vector == -1 && m->rip - CODE_LIN < PAD_LIN - CODE_LIN + EXIT_LEN)
+	if (m->vector == -1 && m->rip + code_base() - CODE_LIN < PAD_LIN - CODE_LIN + EXIT_LEN)
 		return true;
-	if (m->rip > START_LIN + b->len && m->rip < START_LIN + b->len + EXIT_LEN)
+	if (m->rip > START_IP + b->len && m->rip < START_IP + b->len + EXIT_LEN)
 		return true;
 	return gpr_equal(n, m) && n->rip == m->rip &&
 	       n->fsbase == m->fsbase && n->gsbase == m->gsbase &&

@@ -26,14 +26,33 @@
 #define PAD_LIN		(CODE_LIN + 0x40)
 #define PAD8_LIN	(START_LIN - 0x60)
 #define EXIT64_LIN	(CODE_LIN + 0x20)
-#define EXIT_LEN	7u
+#define EXIT_LEN	8u
 
-/* Run code in a 32-bit segment (compatibility mode). Set before anything else. */
-extern bool diff_mode32;
+/*
+ * 64, 32 or 16: code in a segment of that kind. Set before anything else. With
+ * 16 bits the segments have bases and limits and are just the pages above; in
+ * registers and in struct state there are offsets then.
+ */
+extern unsigned int diff_bits;
+
 static inline enum x86_mode diff_mode(void)
 {
-	return diff_mode32 ? X86_MODE32 : X86_MODE64;
+	return diff_bits == 64 ? X86_MODE64 : diff_bits == 32 ? X86_MODE32 : X86_MODE16;
 }
+
+static inline u64 data_base(void)
+{
+	return diff_bits == 16 ? DATA_LIN : 0;
+}
+
+static inline u64 code_base(void)
+{
+	return diff_bits == 16 ? CODE_LIN : 0;
+}
+
+#define START_IP	(START_LIN - code_base())
+#define SEL_DATA16	0x07		/* LDT entries 0 and 1 */
+#define SEL_CODE16	0x0f
 
 /* Known to native_asm.S by offset. */
 struct state {

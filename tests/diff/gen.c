@@ -11,6 +11,7 @@
 struct enc {
 	u8 code[32];
 	unsigned int disp_at;	/* NOWHERE: no 32-bit displacement */
+	unsigned int modrm_at;
 	struct x86_insn in;
 };
 
@@ -29,10 +30,14 @@ static void set_reg(struct gen *g, unsigned int r, u64 v)
 	if (g->pre_len + 10 > sizeof(g->pre))
 		return;
 	if (g->first) {
-		g->s->gpr[r] = diff_mode32 ? (u32)v : v;
+		g->s->gpr[r] = diff_bits == 64 ? v : (u32)v;
 		return;
 	}
-	if (diff_mode32) {
+	if (diff_bits != 64) {
+		if (diff_bits == 16) {
+			*p++ = 0x66;
+			g->pre_len++;
+		}
 		p[0] = 0xb8 | r;	/* mov r, imm32 */
 		memcpy(p + 1, &v, 4);
 		g->pre_len += 5;
@@ -69,7 +74,7 @@ static unsigned int vex_prefix(const struct template *t, u8 *p)
 	unsigned int pp = t->pfx == 0x66 ? 1 : t->pfx == 0xf3 ? 2 : t->pfx == 0xf2 ? 3 : 0;
 
 	p[0] = 0xc4;
-	p[1] = (rnd() & 0xe0) | (diff_mode32 ? 0xc0 : 0) | (t->map - 3);
+	p[1] = (rnd() & 0xe0) | (diff_bits == 64 ? 0 : 0xc0) | (t->map - 3);
 	p[2] = (t->rex_w ? 0x80 : 0) | (t->map == 6 ? 0x78 : rnd() & 0x78) | pp;
 	return 3;
 }
@@ -80,7 +85,7 @@ static void encode(const struct template *t, struct enc *e)
 	u64 tail[3] = { rnd(), rnd(), rnd() };
 	u8 rex = t->rex_w ? 0x48 : 0;
 
-	if (!diff_mode32 && one_in(2))
+	if (diff_bits == 64 && one_in(2))
 		rex |= 0x40 | (rnd() & 7);
 	if (t->map >= 5) {
 		n += vex_prefix(t, e->code + n);
@@ -94,6 +99,7 @@ static void encode(const struct template *t, struct enc *e)
 	}
 	e->code[n++] = t->opcode;
 	memcpy(e->code + n, tail, sizeof(e->code) - n < sizeof(tail) ? sizeof(e->code) - n : sizeof(tail));
+	e->modrm_at = n;
 	e->code[n++] = t->modrm;
 	e->disp_at = NOWHERE;
 	if (mod == 3)
@@ -134,28 +140,36 @@ static u64 pick_address(const struct x86_insn *in)
 	return a;
 }
 
+/* Bits that the address size hides. */
+static u64 random_high(unsigned int adsize)
+{
+	return adsize == 4 ? rnd() << 32 : adsize == 2 ? rnd() << 16 : 0;
+}
+
 /* Make base + index * scale + disp come to ea. */
 static void aim(struct gen *g, struct enc *e, u64 ea)
 {
 	struct x86_insn *in = &e->in;
-	u64 index = rnd_below(64), high = in->adsize == 4 ? rnd() << 32 : 0;
+	u64 index = rnd_below(64), high = random_high(in->adsize);
 
 	if (in->base < 16 && in->base == in->index) {
 		set_reg(g, in->base, (ea - in->disp) / (1 + (1ull << in->scale)));
 	} else if (in->base < 16) {
 		if (in->index < 16)
-			set_reg(g, in->index, index);
+			set_reg(g, in->index, index ^ (in->adsize == 2 ? high : 0));
 		else
 			index = 0;
 		set_reg(g, in->base, (ea - in->disp - (index << in->scale)) ^ high);
 	} else if (in->index < 16 && e->disp_at == NOWHERE) {
 		set_reg(g, in->index, (ea - in->disp) >> in->scale);
+	} else if (in->adsize == 2) {	/* the displacement alone */
+		memcpy(e->code + e->modrm_at + 1, &ea, 2);
 	} else if (e->disp_at != NOWHERE) {
 		u64 base = 0;
 		s32 d;
 
 		if (in->base == X86_RIP)
-			base = START_LIN + g->b->len + g->pre_len + in->len;
+			base = START_IP + g->b->len + g->pre_len + in->len;
 		if (in->index < 16) {
 			/* The code that sets it must not move RIP again. */
 			set_reg(g, in->index, index);
@@ -211,7 +225,7 @@ static void place_memory(struct gen *g, struct enc *e)
 static void place_implicit(struct gen *g, struct enc *e)
 {
 	const struct x86_insn *in = &e->in;
-	u64 high = in->adsize == 4 ? rnd() << 32 : 0, t;
+	u64 high = random_high(in->adsize), t;
 
 	switch (in->op) {
 	case OP_movs: case OP_cmps: case OP_stos: case OP_lods: case OP_scas:
@@ -259,36 +273,37 @@ static void place_implicit(struct gen *g, struct enc *e)
 static void place_branch(struct gen *g, struct enc *e)
 {
 	const struct x86_insn *in = &e->in;
-	u64 next = START_LIN + g->b->len + g->pre_len + in->len, to;
+	u64 next = START_IP + g->b->len + g->pre_len + in->len, to;
+	unsigned int n = in->opsize == 8 ? 4 : in->opsize;
 	bool rel8 = in->op == OP_jcxz || in->op == OP_loop || in->op == OP_loope ||
 		    in->op == OP_loopne;
 	s32 d;
 
 	if (in->form != FORM_I || !(in->flags & IN_BRANCH) || in->op == OP_ret)
 		return;
-	if (in->opsize == 2)	/* EIP is cut: there is nothing to go to */
+	if (in->opsize == 2 && diff_bits != 16)	/* EIP is cut: there is nothing to go to */
 		return;
 	rel8 |= (in->op == OP_jcc && (e->code[in->len - 2] & 0xf0) == 0x70) ||
 		(in->op == OP_jmp && e->code[in->len - 2] == 0xeb);
 	if (one_in(16)) {	/* to the next instruction */
-		memset(e->code + in->len - (rel8 ? 1 : 4), 0, rel8 ? 1 : 4);
+		memset(e->code + in->len - (rel8 ? 1 : n), 0, rel8 ? 1 : n);
 		return;
 	}
 	if (rel8) {
 		/* Backwards beyond the block, or it would loop. */
-		d = (s32)(PAD8_LIN - next);
+		d = (s32)(PAD8_LIN - code_base() - next);
 		if (one_in(8) || d < -128)
-			d = (s32)(START_LIN - 1 - rnd_below(16) - next);
+			d = (s32)(START_IP - 1 - rnd_below(16) - next);
 		if (d < -128)
 			d = 0;
-		if (next + d >= START_LIN)
+		if (next + d >= START_IP)
 			d = 0;
 		e->code[in->len - 1] = d;
 		return;
 	}
 	to = rnd_code_target(MAX_CODE);
 	d = (s32)(to - next);
-	memcpy(e->code + in->len - 4, &d, 4);
+	memcpy(e->code + in->len - n, &d, n);
 }
 
 /* Encode one instruction that decodes to what we want. */

@@ -13,7 +13,7 @@ void rnd_state(struct state *s);
 u32 rnd_mxcsr(void);
 u64 rnd_data(unsigned int align, unsigned int size);
 u64 rnd_code_target(unsigned int len);
-void poke(u64 lin, const void *p, unsigned int n);	/* in both memories */
+void poke(u64 ea, const void *p, unsigned int n);	/* in both memories */
 
 /* gen_template.c: an encoding without its random parts. */
 struct template {

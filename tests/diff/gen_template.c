@@ -59,9 +59,9 @@ static bool is_prefix(unsigned int map, unsigned int b)
 	if (map != 1)
 		return false;
 	if (b == 0x62 || b == 0xc4 || b == 0xc5)
-		return !diff_mode32;
-	return b == 0x0f || (!diff_mode32 && (b & 0xf0) == 0x40) || (b & 0xe7) == 0x26 || (b >= 0x64 && b <= 0x67) ||
-	       b == 0xf0 || b == 0xf2 || b == 0xf3;
+		return diff_bits == 64;
+	return b == 0x0f || (diff_bits == 64 && (b & 0xf0) == 0x40) ||
+	       (b & 0xe7) == 0x26 || (b >= 0x64 && b <= 0x67) || b == 0xf0 || b == 0xf2 || b == 0xf3;
 }
 
 static void try_modrm(struct template t)
@@ -110,7 +110,7 @@ int templates_init(const char *regex, const char *not_regex)
 		for (opcode = 0; opcode < 256; opcode++)
 			for (p = 0; p < 4; p++)
 				for (w = 0; w < 2; w++)
-					if (!is_prefix(map, opcode) && !(diff_mode32 && w))
+					if (!is_prefix(map, opcode) && (diff_bits == 64 || !w))
 						try_modrm((struct template){ .map = map,
 							.opcode = opcode, .pfx = prefixes[p],
 							.rex_w = w });

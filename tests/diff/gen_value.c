@@ -165,22 +165,23 @@ u64 rnd_value(void)
 	return v >> 47 ? v : v | 1ull << 60;
 }
 
-/* A linear address in the writable data, seldom near its ends or outside. */
+/* An address (or offset) in the writable data, seldom near its ends or outside. */
 u64 rnd_data(unsigned int align, unsigned int size)
 {
-	u64 a = DATA_LIN + 64 + rnd_below(RW_SIZE - 1024);
+	const u64 start = DATA_LIN - data_base();
+	u64 a = start + 64 + rnd_below(RW_SIZE - 1024);
 
 	if (align > 1 && !one_in(32))
 		a &= ~(u64)(align - 1);
 	switch (rnd_below(48)) {
 	case 0: case 1:
-		return DATA_LIN + 4096 - rnd_below(2 * size);
+		return start + 4096 - rnd_below(2 * size);
 	case 2:
-		return DATA_LIN + RW_SIZE - rnd_below(2 * size);
+		return start + RW_SIZE - rnd_below(2 * size);
 	case 3:
-		return DATA_LIN + DATA_SIZE - rnd_below(2 * size);
+		return start + DATA_SIZE - rnd_below(2 * size);
 	case 4:
-		return DATA_LIN - rnd_below(size);
+		return start - rnd_below(size);
 	}
 	return a;
 }
@@ -196,16 +197,16 @@ u64 rnd_code_target(unsigned int len)
 	u64 a;
 
 	if (!one_in(8))
-		return PAD_LIN;
+		return PAD_LIN - code_base();
 	do
 		a = CODE_LIN + 64 + rnd_below(CODE_SIZE - 128);
 	while ((a >= START_LIN - 16 && a < START_LIN + len + 64) || in_pad(a));
-	return a;
+	return a - code_base();
 }
 
-void poke(u64 lin, const void *p, unsigned int n)
+void poke(u64 ea, const void *p, unsigned int n)
 {
-	u64 off = lin - DATA_LIN;
+	u64 off = ea + data_base() - DATA_LIN;
 
 	if (off > RW_SIZE - n)
 		return;
@@ -226,15 +227,15 @@ void rnd_state(struct state *s)
 	unsigned int i;
 
 	for (i = 0; i < 16; i++)
-		s->gpr[i] = diff_mode32 ? (u32)rnd_value() : rnd_value();
-	s->gpr[X86_RSP] = (DATA_LIN + 512 + rnd_below(RW_SIZE - 2048)) & ~7ull;
-	s->gpr[X86_RBP] = (DATA_LIN + 512 + rnd_below(RW_SIZE - 2048)) & ~7ull;
+		s->gpr[i] = diff_bits == 64 ? rnd_value() : (u32)rnd_value();
+	s->gpr[X86_RSP] = (DATA_LIN - data_base() + 512 + rnd_below(RW_SIZE - 2048)) & ~7ull;
+	s->gpr[X86_RBP] = (DATA_LIN - data_base() + 512 + rnd_below(RW_SIZE - 2048)) & ~7ull;
 	s->flags = X86_F_1 | X86_F_IF | (rnd() & X86_F_ARITH) | (one_in(4) ? X86_F_DF : 0);
 	if (one_in(64))
 		s->flags |= X86_F_AC;
 	s->fsbase = rnd_below(0x100000);
 	s->gsbase = rnd_below(0x100000);
 	s->vector = -1;
-	s->rip = START_LIN;
+	s->rip = START_IP;
 	rnd_fpu(s->fx);
 }

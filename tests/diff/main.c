@@ -4,7 +4,7 @@
  *
  *	build/diff [--seed N] [--count N] [--seconds N] [--ops REGEX] [--not REGEX]
  *		   [--block N] [--errors N] [--no-fpu] [--table] [--no-tlb] [--tlb]
- *		   [--all] [--reject] [--32]
+ *		   [--all] [--reject] [--bits 16|32|64]
  *
  * --errors is how many mismatches of each operation are printed in full.
  * Exits with 1 on a mismatch. A test depends on the seed and its number only
@@ -41,7 +41,7 @@ static int usage(void)
 {
 	fprintf(stderr, "usage: diff [--seed N] [--count N] [--seconds N] [--ops REGEX] "
 		"[--not REGEX] [--block N]\n\t[--errors N] [--no-fpu] [--table] "
-		"[--tlb | --no-tlb] [--all] [--reject] [--32]\n");
+		"[--tlb | --no-tlb] [--all] [--reject] [--bits 16|32|64]\n");
 	return 2;
 }
 
@@ -53,7 +53,7 @@ static int options(int argc, char **argv)
 		{ "no-fpu", 0, NULL, 'F' }, { "table", 0, NULL, 'T' },
 		{ "all", 0, NULL, 'a' },
 		{ "reject", 0, NULL, 'R' },
-		{ "32", 0, NULL, '3' }, { "tlb", 0, NULL, 'l' }, { "no-tlb", 0, NULL, 'L' }, { 0 }
+		{ "bits", 1, NULL, 'B' }, { "tlb", 0, NULL, 'l' }, { "no-tlb", 0, NULL, 'L' }, { 0 }
 	};
 	int o;
 
@@ -69,13 +69,15 @@ static int options(int argc, char **argv)
 		case 'F': model_no_fpu = true; break;
 		case 'T': opt.table = true; break;
 		case 'a': report_all = true; break;
-		case '3': diff_mode32 = true; break;
+		case 'B': diff_bits = strtoul(optarg, NULL, 0); break;
 		case 'R': opt.reject = true; break;
 		case 'l': opt.tlb = 1; break;
 		case 'L': opt.tlb = 0; break;
 		default: return usage();
 		}
 	}
+	if (diff_bits != 16 && diff_bits != 32 && diff_bits != 64)
+		return usage();
 	return optind == argc ? 0 : usage();
 }
 

@@ -137,6 +137,16 @@ static void pte(u32 table, unsigned int i, u64 v)
 	memcpy(ram + table + 8 * i, &v, 8);
 }
 
+static void segments16(struct x86_cpu *c)
+{
+	const struct x86_seg data = { .base = DATA_LIN, .limit = DATA_SIZE - 1,
+				      .sel = SEL_DATA16, .attr = 0xf3 };
+
+	c->seg[X86_CS] = (struct x86_seg){ .base = CODE_LIN, .limit = CODE_SIZE - 1,
+					   .sel = SEL_CODE16, .attr = 0xfb };
+	c->seg[X86_DS] = c->seg[X86_ES] = c->seg[X86_SS] = data;
+}
+
 int model_init(void)
 {
 	struct x86_cpu *c = &cpu;
@@ -167,7 +177,9 @@ int model_init(void)
 		c->seg[i] = (struct x86_seg){ .limit = 0xffffffff, .attr = X86_SEG_UNUSABLE };
 	c->seg[X86_CS] = (struct x86_seg){ .limit = 0xffffffff, .sel = 0x33, .attr = 0xafb };
 	c->seg[X86_SS] = (struct x86_seg){ .limit = 0xffffffff, .sel = 0x2b, .attr = 0xcf3 };
-	if (diff_mode32) {
+	if (diff_bits == 16)
+		segments16(c);
+	if (diff_bits == 32) {
 		c->seg[X86_CS].sel = 0x23;
 		c->seg[X86_CS].attr = 0xcfb;
 		c->seg[X86_DS] = c->seg[X86_ES] = c->seg[X86_SS];
@@ -227,7 +239,7 @@ static void fpu_out(const struct x86_fpu *f, u8 *fx)
 /* One instruction at RIP: a run_result, or -1 where there is no more code. */
 static int step(struct x86_cpu *c, const struct block *b, u64 *undef)
 {
-	u64 off = c->gpr[X86_RIP] - START_LIN;
+	u64 off = c->gpr[X86_RIP] - START_IP;
 	struct x86_insn in;
 	int r;
 
@@ -274,9 +286,9 @@ void model_run(const struct block *b, const struct state *in, struct state *out,
 		r = step(c, b, undef);
 	while ((r == RUN_OK || r == RUN_END) && ++steps < 100000);
 	memcpy(out->gpr, c->gpr, sizeof(out->gpr));
-	out->rip = diff_mode32 ? (u32)c->gpr[X86_RIP] : c->gpr[X86_RIP];
-	if (r == -1 && (out->rip == PAD_LIN || out->rip == PAD8_LIN))
-		out->rip = START_LIN + b->len;
+	out->rip = diff_bits == 64 ? c->gpr[X86_RIP] : (u32)c->gpr[X86_RIP];
+	if (r == -1 && (out->rip + code_base() == PAD_LIN || out->rip + code_base() == PAD8_LIN))
+		out->rip = START_IP + b->len;
 	out->flags = x86_rflags(c);
 	out->fsbase = c->seg[X86_FS].base;
 	out->gsbase = c->seg[X86_GS].base;

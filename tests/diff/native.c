@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* native.c - run a block on this machine's processor, faults and all. */
+#include <asm/ldt.h>
 #include <signal.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <sys/time.h>
 #include <ucontext.h>
 #include <unistd.h>
@@ -12,12 +14,13 @@ struct state nat_in, nat_out;
 u64 nat_host_rsp, nat_host_fs;
 void nat_enter(void);
 void nat_enter32(void);
-extern u32 nat_far;
+extern struct { u32 off; u16 sel; } __attribute__((packed)) nat_far;
+u32 nat_data_sel = 0x2b;
 extern const u8 nat_leave[], nat_end[];
 
 static volatile sig_atomic_t running, ticks, stopped;
 static u8 *code_rw;
-bool diff_mode32;
+unsigned int diff_bits = 64;
 
 static inline u64 rdfsbase(void)
 {
@@ -78,7 +81,7 @@ static void on_fault(int sig, siginfo_t *si, void *arg)
 	g[REG_RIP] = (greg_t)nat_leave;
 	g[REG_RSP] = (greg_t)nat_host_rsp;
 	g[REG_EFL] = 0x202;
-	g[REG_CSGSFS] = (g[REG_CSGSFS] & ~0xffffll) | 0x33;
+	g[REG_CSGSFS] = (g[REG_CSGSFS] & 0xffffffff0000ll) | 0x33 | 0x2bll << 48;
 }
 
 /* jmp *CODE_LIN: aligned, for code that leaves RFLAGS.AC set. */
@@ -97,10 +100,12 @@ static void put_exit(u64 lin)
 	u32 stub = EXIT64_LIN;
 	u8 *p = code_rw + (lin - CODE_LIN);
 
-	if (!diff_mode32) {
+	if (diff_bits == 64) {
 		put_exit64(lin);
 		return;
 	}
+	if (diff_bits == 16)
+		*p++ = 0x66;
 	p[0] = 0xea;		/* far jump to 64-bit code */
 	memcpy(p + 1, &stub, 4);
 	memcpy(p + 5, "\x33\0", 2);
@@ -133,6 +138,20 @@ static int map_shared(void)
 	return 0;
 }
 
+static int ldt_init(void)
+{
+	struct user_desc data = { .entry_number = SEL_DATA16 >> 3, .base_addr = DATA_LIN,
+				  .limit = DATA_SIZE - 1, .useable = 1 };
+	struct user_desc code = { .entry_number = SEL_CODE16 >> 3, .base_addr = CODE_LIN,
+				  .limit = CODE_SIZE - 1, .useable = 1, .contents = 2 };
+
+	nat_far.sel = SEL_CODE16;
+	nat_data_sel = SEL_DATA16;
+	if (syscall(SYS_modify_ldt, 0x11, &data, sizeof(data)))
+		return -1;
+	return syscall(SYS_modify_ldt, 0x11, &code, sizeof(code)) ? -1 : 0;
+}
+
 int native_init(void)
 {
 	static const int sigs[] = { SIGSEGV, SIGILL, SIGFPE, SIGTRAP, SIGBUS, SIGALRM };
@@ -150,6 +169,9 @@ int native_init(void)
 	if (ss.ss_sp == MAP_FAILED || sigaltstack(&ss, NULL) < 0)
 		return -errno;
 	nat_host_fs = rdfsbase();
+	if (diff_bits == 16 && ldt_init() < 0)
+		return -errno;
+	nat_far.off = START_IP;
 	sa.sa_sigaction = on_fault;
 	for (i = 0; i < ARRAY_SIZE(sigs); i++)
 		sigaction(sigs[i], &sa, NULL);
@@ -191,15 +213,13 @@ void native_run(const struct block *b, const struct state *in, struct state *out
 	nat_out.vector = -1;
 	nat_out.err = 0;
 	nat_out.cr2 = 0;
-	nat_out.rip = START_LIN + b->len;
+	nat_out.rip = START_IP + b->len;
 	ticks = stopped = 0;
 	running = 1;
-	if (diff_mode32) {
-		nat_far = START_LIN;
-		nat_enter32();
-	} else {
+	if (diff_bits == 64)
 		nat_enter();
-	}
+	else
+		nat_enter32();
 	running = 0;
 	*out = nat_out;
 }

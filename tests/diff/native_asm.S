@@ -50,13 +50,14 @@ nat_enter:
 	LOAD_REGS
 	jmp	*nat_in+128(%rip)
 
-/* The same for code in a 32-bit segment, which needs DS and ES. */
+/* The same for code in a 16-bit or 32-bit segment, which needs the others too. */
 	.globl	nat_enter32
 	.type	nat_enter32, @function
 nat_enter32:
-	mov	$0x2b, %eax
+	mov	nat_data_sel(%rip), %eax
 	mov	%eax, %ds
 	mov	%eax, %es
+	mov	%eax, %ss
 	SAVE_HOST
 	LOAD_REGS
 	ljmp	*nat_far(%rip)
@@ -92,6 +93,8 @@ nat_exit:
 	/* The signal handler comes back here; it has filled in nat_out. */
 	.globl	nat_leave
 nat_leave:
+	mov	$0x2b, %eax
+	mov	%eax, %ss
 	mov	nat_host_fs(%rip), %rax
 	wrfsbase %rax
 	xor	%eax, %eax

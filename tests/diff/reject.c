@@ -21,7 +21,7 @@ static unsigned int random_bytes(u8 *p, u8 *map, u8 *opcode, u8 *pfx, u8 *modrm)
 		p[n++] = 0xf0;
 	if (*pfx)
 		p[n++] = prefixes[*pfx];
-	if (!diff_mode32 && one_in(3))
+	if (diff_bits == 64 && one_in(3))
 		p[n++] = 0x40 | (rnd() & 15);
 	if (*map >= 2)
 		p[n++] = 0x0f;
@@ -42,7 +42,7 @@ static bool interesting(const u8 *code, unsigned int n, unsigned int map, unsign
 
 	if (map == 1 && (opcode == 0x0f || opcode == 0xc4 || opcode == 0xc5 || opcode == 0x62 ||
 			 opcode == 0xf0 || opcode == 0x66 || opcode == 0x67 ||
-			 (!diff_mode32 && (opcode & 0xf0) == 0x40) || (opcode & 0xe7) == 0x26 ||
+			 (diff_bits == 64 && (opcode & 0xf0) == 0x40) || (opcode & 0xe7) == 0x26 ||
 			 (opcode & 0xfe) == 0x64 || (opcode & 0xfe) == 0xf2))
 		return false;
 	if (map == 2 && (opcode == 0x38 || opcode == 0x3a))
@@ -87,7 +87,7 @@ void reject_run(u64 count)
 		rnd_state(&in);
 		native_run(&b, &in, &out);
 		done++;
-		if (out.vector == X86_UD && out.rip == START_LIN)
+		if (out.vector == X86_UD && out.rip == START_IP)
 			continue;
 		counts[map][opcode][pfx][modrm >> 3 & 7]++;
 		memcpy(example[map][opcode][pfx][modrm >> 3 & 7], b.code, 15);
