@@ -130,13 +130,15 @@ EXT_X(pcmpgtq, XF_SSE42)
 
 static __always_inline __m128i op_palignr(__m128i a, __m128i b, unsigned int imm)
 {
-	u8 t[48] __attribute__((aligned(16)));
-
-	imm = min(imm & 0xff, 32u);
-	*(__m128i *)t = b;
-	*(__m128i *)(t + 16) = a;
-	*(__m128i *)(t + 32) = _mm_setzero_si128();
-	return _mm_loadu_si128((const __m128i *)(t + imm));
+	switch (imm & 0xff) {
+#define CASE(n) \
+	case n: return _mm_or_si128(_mm_srli_si128(b, n), _mm_slli_si128(a, 16 - (n))); \
+	case 16 + (n): return _mm_srli_si128(a, n);
+	CASE(0) CASE(1) CASE(2) CASE(3) CASE(4) CASE(5) CASE(6) CASE(7)
+	CASE(8) CASE(9) CASE(10) CASE(11) CASE(12) CASE(13) CASE(14) CASE(15)
+#undef CASE
+	}
+	return _mm_setzero_si128();
 }
 
 static __always_inline __m128i op_palignr_mmx(__m128i a, __m128i b, unsigned int imm)

@@ -158,18 +158,28 @@ static __always_inline int shift_mr(struct x86_cpu *c, const struct x86_insn *in
 	SIMD_HANDLER(op##_i_mr) { return shift_mr(c, in, op_##op); }
 SHIFTS(DEF_SHIFT)
 
+/* Byte shifts take their count from the instruction only: one case each. */
+#define BYTE_CASES(X) \
+	X(0) X(1) X(2) X(3) X(4) X(5) X(6) X(7) X(8) X(9) X(10) X(11) X(12) X(13) X(14) X(15)
+
 static __always_inline __m128i op_psrldq(__m128i a, __m128i b, unsigned int imm)
 {
-	unsigned __int128 v = (unsigned __int128)a;
-
-	return imm > 15 ? _mm_setzero_si128() : (__m128i)(v >> 8 * imm);
+	switch (imm) {
+#define CASE(n) case n: return _mm_srli_si128(a, n);
+	BYTE_CASES(CASE)
+#undef CASE
+	}
+	return _mm_setzero_si128();
 }
 
 static __always_inline __m128i op_pslldq(__m128i a, __m128i b, unsigned int imm)
 {
-	unsigned __int128 v = (unsigned __int128)a;
-
-	return imm > 15 ? _mm_setzero_si128() : (__m128i)(v << 8 * imm);
+	switch (imm) {
+#define CASE(n) case n: return _mm_slli_si128(a, n);
+	BYTE_CASES(CASE)
+#undef CASE
+	}
+	return _mm_setzero_si128();
 }
 
 SIMD_HANDLER(psrldq_xr) { return shift_xr(c, in, op_psrldq); }
