@@ -323,6 +323,20 @@ static void cmpxchg_writes_even_on_mismatch(void **state)
 	assert_int_equal(x86_zf(&t.c), true);
 }
 
+static void cmpxchg_of_registers_writes_one(void **state)
+{
+	start(X86_MODE64);
+	REG(RAX) = 0xffffffff00000001ull;
+	REG(RBX) = 0xffffffff00000002ull;
+	REG(RCX) = 3;
+	OK(0x0f, 0xb1, 0xcb);				/* cmpxchg ebx, ecx */
+	assert_int_equal(REG(RAX), 2);
+	assert_int_equal(REG(RBX), 0xffffffff00000002ull);
+	OK(0x0f, 0xb1, 0xcb);
+	assert_int_equal(REG(RAX), 2);
+	assert_int_equal(REG(RBX), 3);
+}
+
 static void cmpxchg16b_swaps_and_wants_alignment(void **state)
 {
 	start(X86_MODE64);
@@ -733,6 +747,54 @@ static void scas_and_cmps_stop_where_asked(void **state)
 	assert_false(x86_zf(&t.c));
 }
 
+static void faulting_compare_keeps_flags(void **state)
+{
+	start(X86_MODE32);
+	t.c.seg[X86_ES].limit = 0x4003;
+	x86_mode_update(&t.c);
+	REG(RSI) = REG(RDI) = 0x4000;
+	REG(RCX) = 8;
+	x86_flags_set_arith(&t.c, X86_F_CF | X86_F_OF);
+	while (RUN(0xf3, 0xa6) == RUN_END)		/* repe cmpsb */
+		;
+	assert_int_equal(t.c.exc.vector, X86_GP);
+	assert_int_equal(REG(RCX), 4);
+	FLAGS(X86_F_CF | X86_F_OF);
+}
+
+static void rep_with_32_bit_addresses_clears_upper_halves(void **state)
+{
+	start(X86_MODE64);
+	REG(RCX) = 0xabcd00000000ull;
+	REG(RSI) = 0xabcd00004000ull;
+	REG(RDI) = 0xabcd00005000ull;
+	OK(0x67, 0xf3, 0xac);				/* rep lodsb */
+	assert_int_equal(REG(RCX), 0);
+	assert_int_equal(REG(RSI), 0xabcd00004000ull);
+	OK(0x67, 0xf3, 0xa4);				/* rep movsb */
+	assert_int_equal(REG(RSI), 0x4000);
+	assert_int_equal(REG(RDI), 0x5000);
+}
+
+static void alignment_check_leaves_no_fast_path(void **state)
+{
+	start(X86_MODE64);
+	REG(RBX) = 0x4001;
+	OK(0x8b, 0x03);					/* mov eax, [rbx]: fills the TLB */
+	t.c.cpl = 3;
+	t.c.cr0 |= X86_CR0_AM;
+	t.c.rflags |= X86_F_AC;
+	x86_mode_update(&t.c);
+	faults(RUN(0x8b, 0x03), X86_AC);
+	faults(RUN(0x01, 0x03), X86_AC);		/* add [rbx], eax */
+	REG(RSP) = STACK + 4;
+	faults(RUN(0x50), X86_AC);			/* push rax */
+	t.c.rflags &= ~(u64)X86_F_AC;
+	x86_mode_update(&t.c);
+	OK(0x01, 0x03);
+	OK(0x50);
+}
+
 static void string_addresses_wrap_at_16_bits(void **state)
 {
 	start(X86_MODE16);
@@ -846,6 +908,9 @@ int main(void)
 		BOTH(memory_operand_read_modify_write), BOTH(access_across_pages),
 		BOTH(noncanonical_access_changes_nothing), BOTH(exit_leaves_state_for_a_retry),
 		BOTH(locked_loop_retries_until_it_wins), BOTH(cmpxchg_writes_even_on_mismatch),
+		BOTH(cmpxchg_of_registers_writes_one), BOTH(faulting_compare_keeps_flags),
+		BOTH(rep_with_32_bit_addresses_clears_upper_halves),
+		BOTH(alignment_check_leaves_no_fast_path),
 		BOTH(cmpxchg16b_swaps_and_wants_alignment), BOTH(shift_counts_are_masked),
 		BOTH(rotates_through_carry), BOTH(bit_string_reaches_both_ways),
 		BOTH(scan_of_zero_keeps_destination), BOTH(divide_errors),
