@@ -202,7 +202,7 @@ int bzimage_load(struct boot_env *b, const struct boot_image *img, struct boot_s
 		return fail(err == -EBADMSG ? 0 : err, "kernel %s: %s", img->path,
 			    err == -EBADMSG ? "its compressed payload is corrupt" : "cannot unpack");
 	/* A 32-bit kernel boots itself: its vmlinux needs relocation. */
-	if (elf_detect(elf, elf_len) && elf[4] == 2)
+	if (elf_detect(elf, elf_len) && elf_len > 4 && elf[4] == 2)
 		err = boot_unpacked(b, img, elf, elf_len, out);
 	else
 		err = boot_packed(b, img, &bz, out);

@@ -10,7 +10,7 @@
 
 bool elf_detect(const u8 *p, size_t len)
 {
-	return len >= sizeof(Elf32_Ehdr) && !memcmp(p, ELFMAG, SELFMAG);
+	return len >= SELFMAG && !memcmp(p, ELFMAG, SELFMAG);
 }
 
 static bool in_file(u64 off, u64 n, size_t len)
@@ -94,8 +94,10 @@ static int read_ehdr(const char *path, const u8 *p, size_t len, struct elf_info 
 	Elf64_Ehdr h = { 0 };
 	Elf32_Ehdr h32;
 
+	if (len < sizeof(h32) || len < (p[EI_CLASS] == ELFCLASS64 ? sizeof(h) : sizeof(h32)))
+		return fail(0, "kernel %s: truncated: an ELF header cut short", path);
 	out->is64 = p[EI_CLASS] == ELFCLASS64;
-	if (p[EI_DATA] != ELFDATA2LSB || len < (out->is64 ? sizeof(h) : sizeof(h32)))
+	if (p[EI_DATA] != ELFDATA2LSB)
 		return fail(0, "kernel %s: not an ELF image for x86", path);
 	if (out->is64) {
 		memcpy(&h, p, sizeof(h));

@@ -252,7 +252,6 @@ int machine_new(struct machine **out, const struct machine_config *cfg)
 	err = load_guest(m);
 	if (err)
 		goto fail_vcpus;
-	note("%s", engine.why);
 	err = chardev_new(m, cfg->console, cfg->console_path, &m->console);
 	if (err)
 		goto fail_vcpus;
@@ -265,6 +264,7 @@ int machine_new(struct machine **out, const struct machine_config *cfg)
 	err = add_virtio(m);
 	if (err)
 		goto fail_board;
+	note("%s", engine.why);
 	*out = m;
 	return 0;
 
