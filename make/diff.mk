@@ -14,4 +14,11 @@ $(B)/diff: $(DIFF_OBJ)
 	$(CC) -pthread -o $@ $^
 
 diff: $(B)/diff
-.PHONY: diff
+
+# A few seconds of each mode; needs a processor with FSGSBASE.
+diff-check: $(B)/diff
+	$(B)/diff --seconds 10
+	$(B)/diff --seconds 5 --bits 32
+	$(B)/diff --seconds 5 --bits 16
+	$(B)/diff --seconds 5 --ops '^x87$$'
+.PHONY: diff diff-check

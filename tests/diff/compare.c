@@ -43,21 +43,37 @@ static bool memory_fault(const struct state *s)
 	       s->vector == X86_SS_EXC || s->vector == X86_XM;
 }
 
+/* A stale address in memory led behind the block's end, or into the stubs. */
+static bool strayed(const struct block *b, const struct state *m)
+{
+	u64 lin = m->rip + code_base();
+
+	return m->vector == -1 &&
+	       (lin - CODE_LIN < PAD_LIN - CODE_LIN + EXIT_LEN ||
+		(lin > START_LIN + b->len && lin < START_LIN + b->len + EXIT_LEN));
+}
+
 void excuse(const struct block *b, const struct state *n, struct state *m)
 {
 	static const u8 str[3] = { X86_RCX, X86_RSI, X86_RDI };
-	u64 off = n->gpr[X86_RSP] - 8 - DATA_LIN + data_base();
+	u64 off = ((n->gpr[X86_RSP] - 8) & ~7ull) + data_base() - DATA_LIN;
 	unsigned int i;
 
 	/* The return address is pushed before the target turns out not canonical. */
 	for (i = 0; i < b->n; i++)
-		if (b->op[i] == OP_call_ind && n->vector == X86_GP && off <= RW_SIZE - 8)
-			memcpy(model_data() + off, native_data() + off, 8);
+		if (b->op[i] == OP_call_ind && n->vector == X86_GP && off <= RW_SIZE - 16)
+			memcpy(model_data() + off, native_data() + off, 16);
 	/* A fault leaves the registers switched from x87 to MMX, or not. */
 	if (b->mmx && memory_fault(n) && n->vector == m->vector)
 		memcpy(m->fx, n->fx, 160);
+	if (strayed(b, m) || n->vector == X86_DB) {
+		*m = *n;
+		memcpy(model_data(), native_data(), RW_SIZE);
+		return;
+	}
 	/* Which end of 512 bytes is looked at first is the processor's affair. */
-	if (b->skip_mem && n->vector == X86_PF && m->vector == X86_PF) {
+	if (b->skip_mem && memory_fault(n) && memory_fault(m)) {
+		m->vector = n->vector;
 		m->cr2 = n->cr2;
 		m->err = n->err;
 	}
@@ -73,8 +89,12 @@ void excuse(const struct block *b, const struct state *n, struct state *m)
 		m->cr2 = n->cr2;
 	}
 	/* BOUND: the lower bound may be enough to know. */
-	if (n->vector == X86_BR && m->vector == X86_PF)
+	if (n->vector == X86_BR && memory_fault(m))
 		*m = *n;
+	/* POPA: what was popped before the fault is in the registers, or not. */
+	for (i = 0; i < b->n; i++)
+		if (b->op[i] == OP_popa && memory_fault(n) && n->vector == m->vector)
+			memcpy(m->gpr, n->gpr, sizeof(m->gpr));
 	/* Whether 16 bytes are checked for alignment depends on the model. */
 	if ((n->vector == X86_AC) != (m->vector == X86_AC) && b->wide) {
 		*m = *n;
@@ -96,11 +116,6 @@ static bool gpr_equal(const struct state *n, const struct state *m)
 
 bool state_equal(const struct block *b, const struct state *n, const struct state *m, u64 undef)
 {
-	/* A stale address in memory led behind the block's end, or into the stubs. */
-	if (m->vector == -1 && m->rip + code_base() - CODE_LIN < PAD_LIN - CODE_LIN + EXIT_LEN)
-		return true;
-	if (m->rip > START_IP + b->len && m->rip < START_IP + b->len + EXIT_LEN)
-		return true;
 	return gpr_equal(n, m) && n->rip == m->rip &&
 	       n->fsbase == m->fsbase && n->gsbase == m->gsbase &&
 	       !((n->flags ^ m->flags) & FLAGS_SEEN & ~undef) && exc_equal(n, m) &&
