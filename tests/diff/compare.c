@@ -56,13 +56,12 @@ static bool strayed(const struct block *b, const struct state *m)
 void excuse(const struct block *b, const struct state *n, struct state *m)
 {
 	static const u8 str[3] = { X86_RCX, X86_RSI, X86_RDI };
-	u64 off = ((n->gpr[X86_RSP] - 8) & ~7ull) + data_base() - DATA_LIN;
 	unsigned int i;
 
-	/* The return address is pushed before the target turns out not canonical. */
+	/* The return address is pushed before the target turns out to be bad. */
 	for (i = 0; i < b->n; i++)
-		if (b->op[i] == OP_call_ind && n->vector == X86_GP && off <= RW_SIZE - 16)
-			memcpy(model_data() + off, native_data() + off, 16);
+		if (b->op[i] == OP_call_ind && n->vector == X86_GP && m->vector == X86_GP)
+			memcpy(model_data(), native_data(), RW_SIZE);
 	/* A fault leaves the registers switched from x87 to MMX, or not. */
 	if (b->mmx && memory_fault(n) && n->vector == m->vector)
 		memcpy(m->fx, n->fx, 160);
