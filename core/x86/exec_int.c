@@ -104,21 +104,23 @@ EXEC(exec_random)
 	return RUN_OK;
 }
 
-/* Signed bounds, lower then upper, both inclusive. */
+/* Signed bounds, lower then upper, both inclusive; the upper one is not read
+ * when the lower one is missed. */
 EXEC(exec_bound)
 {
 	unsigned int size = in->opsize;
-	u64 ea = x86_ea(c, in), lo, hi, i = x86_reg_get(c, in->reg, size);
-	int r = x86_load(c, in->seg, ea, size, &lo);
+	u64 ea = x86_ea(c, in), v;
+	s64 i = (s64)x86_sext(x86_reg_get(c, in->reg, size), size);
+	int r = x86_load(c, in->seg, ea, size, &v);
 
-	if (!r)
-		r = x86_load(c, in->seg, exec_zext(ea + size, in->adsize), size, &hi);
 	if (r)
 		return r;
-	if ((s64)x86_sext(i, size) < (s64)x86_sext(lo, size) ||
-	    (s64)x86_sext(i, size) > (s64)x86_sext(hi, size))
+	if (i < (s64)x86_sext(v, size))
 		return x86_raise(c, X86_BR);
-	return RUN_OK;
+	r = x86_load(c, in->seg, exec_zext(ea + size, in->adsize), size, &v);
+	if (r)
+		return r;
+	return i > (s64)x86_sext(v, size) ? x86_raise(c, X86_BR) : RUN_OK;
 }
 
 x86_exec_fn x86_pick_flag(const struct x86_insn *in)
