@@ -244,6 +244,26 @@ static void publish(struct machine *m, struct input *in)
 	virtio_kick(container_of(pci_dev_at(m->pci, 1, 0), struct virtio, pci), (unsigned int)q);
 }
 
+/* A request that is nearly right: a header, data, a status byte. */
+static void request(struct machine *m, struct input *in)
+{
+	u64 q = take(in, 1) & 1, len = take(in, 2), sector = take(in, 1);
+	struct virtio_blk_outhdr h = { .type = (u32)take(in, 1) % 16, .sector = sector };
+	struct vring_desc d[3] = {
+		{ 0x20000, sizeof(h), 1, 1 }, { 0x20100, (u32)len, 1, 2 }, { 0x3ff00, 1, 2, 0 },
+	};
+	u16 *avail = (u16 *)(memory + RINGS + 0x4000 * q + AVAIL);
+
+	d[1].flags |= (u16)(take(in, 1) & 2);
+	memcpy(memory + 0x20000, &h, sizeof(h));
+	for (len = 0; len < 64 && in->n; len++)
+		memory[0x20100 + len] = (u8)take(in, 1);
+	memcpy(memory + RINGS + 0x4000 * q, d, sizeof(d));
+	avail[2 + avail[1] % NUM] = 0;
+	avail[1]++;
+	virtio_kick(container_of(pci_dev_at(m->pci, 1, 0), struct virtio, pci), (unsigned int)q);
+}
+
 static void poke(struct input *in)
 {
 	u64 at = take(in, 3) % RAM_SIZE, n = take(in, 1) & 63;
@@ -261,8 +281,8 @@ static void step(struct machine *m, struct input *in)
 	switch (op & 7) {
 	case 0: poke(in); break;
 	case 1: put_desc(in); break;
-	case 2:
-	case 3: publish(m, in); break;
+	case 2: publish(m, in); break;
+	case 3: request(m, in); break;
 	case 4:
 		at = take(in, 2) & 0x3fff;
 		reg(m, at, n, take(in, n));
