@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * tiny.c - a guest that is up in milliseconds and does what the first word of
- * its command line says: echo (also without a word), poweroff, crash, reset,
- * kbd-reset, fast-reset, halt, spin, or a number to write to the debug exit.
+ * its command line says: poweroff, crash, reset, kbd-reset, fast-reset, halt,
+ * spin, a number to write to the debug exit; else it echoes.
  */
 #include "prog.h"
 
@@ -70,9 +70,10 @@ void guest_main(const u8 *start_info)
 {
 	const char *s = (const char *)*(const u64 *)(start_info + 24);
 	u32 n = 0;
+	int digits = 0;
 
 	put_text("tiny: ready\n");
-	if (!s || !*s || word_is(s, "echo"))
+	if (!s)
 		echo();
 	else if (word_is(s, "poweroff"))
 		outw(PM_CONTROL, SLEEP_S5);
@@ -87,9 +88,11 @@ void guest_main(const u8 *start_info)
 	else if (word_is(s, "spin"))
 		for (;;)
 			;
-	for (; *s >= '0' && *s <= '9'; s++)
+	for (; *s >= '0' && *s <= '9'; s++, digits++)
 		n = n * 10 + (*s - '0');
-	if (s[-1] >= '0' && s[-1] <= '9')
+	if (digits)
 		outl(0xf4, n);
+	else if (!word_is(s, "halt"))
+		echo();
 	__asm__ volatile("cli; hlt");
 }
