@@ -99,6 +99,10 @@ static int attach(struct tap *t, const char *name)
 
 	if (!*name || strlen(name) >= sizeof(ifr.ifr_name))
 		return fail(0, "tap=%s: not an interface name", name);
+	/* TUNSETIFF would make one that nobody has configured. */
+	if (!if_nametoindex(name))
+		return fail(-errno, "tap=%s: make it first (ip tuntap add %s mode tap user NAME)",
+			    name, name);
 	memcpy(ifr.ifr_name, name, strlen(name));
 	t->fd = open("/dev/net/tun", O_RDWR | O_CLOEXEC | O_NONBLOCK);
 	if (t->fd < 0)
@@ -107,7 +111,7 @@ static int attach(struct tap *t, const char *name)
 		if (errno == EBUSY)
 			return fail(-EBUSY, "tap=%s: in use by another program", name);
 		if (errno == EPERM)
-			return fail(-EPERM, "tap=%s: make it for yourself first "
+			return fail(-EPERM, "tap=%s: make it for yourself "
 				    "(ip tuntap add %s mode tap user NAME)", name, name);
 		return fail(-errno, "tap=%s", name);
 	}
