@@ -9,6 +9,8 @@
 #define MSR_APIC_BASE	0x1b
 #define APIC_BASE_X2	(1u << 10)
 #define APIC_BASE_EN	(1u << 11)
+#define EFER_KNOWN	((u64)(X86_EFER_SCE | X86_EFER_LME | X86_EFER_LMA | X86_EFER_NXE | \
+			       X86_EFER_AUTOIBRS))
 
 static void state_written(struct vcpu *v)
 {
@@ -242,7 +244,7 @@ static long sregs_common_set(struct vcpu *v, const struct kvm_sregs *s, const u6
 	c->cr2 = s->cr2;
 	c->cr3 = s->cr3;
 	c->cr4 = s->cr4;
-	c->efer = s->efer & (X86_EFER_SCE | X86_EFER_LME | X86_EFER_LMA | X86_EFER_NXE);
+	c->efer = s->efer & EFER_KNOWN;
 	for (u32 i = 0; i < ARRAY_SIZE(segs); i++)
 		seg_import(&c->seg[segs[i].seg], (const void *)((const u8 *)s + segs[i].off));
 	c->cpl = s->ss.dpl & 3;

@@ -104,6 +104,7 @@ enum x86_vector {
 #define X86_EFER_SVME	(1u << 12)
 #define X86_EFER_LMSLE	(1u << 13)
 #define X86_EFER_FFXSR	(1u << 14)
+#define X86_EFER_AUTOIBRS (1u << 21)
 
 /* Segment attributes as a VMCB packs them (APM vol. 2, "Segment State in the
  * VMCB"): descriptor bits 40-47 and 52-55, then one bit for a null selector. */
@@ -215,7 +216,7 @@ struct x86_cpu {
 	u64 tsc_aux, debugctl;
 
 	struct x86_exc exc;	/* valid after RUN_FAULT */
-	u64 features[8];	/* bit sets, see enum x86_feature in cpuid.h */
+	u64 features[10];	/* bit sets, see enum x86_feature in cpuid.h */
 	u8 maxphyaddr;		/* bits, 32 to 52 */
 
 	const struct x86_env *env;

@@ -158,12 +158,20 @@ static void leaf_ext(u32 leaf, u32 sub, u32 o[4])
 		break;
 	case 0x80000008:
 		o[EAX] = PHYS_BITS | LIN_BITS << 8;
+		o[EBX] = B(26) | B(29);		/* as below: SSB_NO, BTC_NO */
 		break;
 	case 0x8000001d:
 		leaf_cache(sub, o);
 		break;
 	case 0x80000021:
-		o[EAX] = B(2);			/* LFENCE always serializes */
+		/*
+		 * LFENCE always serializes. An interpreter has no branch
+		 * predictor that guest code could train, so the guest need not
+		 * spend instructions on that: AUTOIBRS, SRSO_NO, TSA_SQ_NO,
+		 * TSA_L1_NO.
+		 */
+		o[EAX] = B(2) | B(8) | B(29);
+		o[ECX] = B(1) | B(2);
 		break;
 	}
 }
@@ -241,6 +249,7 @@ static const struct {
 	[XFW_7_EBX] = { 7, 0, EBX }, [XFW_7_ECX] = { 7, 0, ECX },
 	[XFW_81_EDX] = { 0x80000001, 0, EDX }, [XFW_81_ECX] = { 0x80000001, 0, ECX },
 	[XFW_D1_EAX] = { 0xd, 1, EAX }, [XFW_7_EDX] = { 7, 0, EDX },
+	[XFW_8021_EAX] = { 0x80000021, 0, EAX },
 };
 
 static void entry_regs(const struct kvm_cpuid_entry2 *e, u32 o[4])

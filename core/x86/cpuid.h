@@ -11,7 +11,7 @@
 /* Words of cpu->features, each a CPUID output register. */
 enum x86_feature_word {
 	XFW_1_EDX, XFW_1_ECX, XFW_7_EBX, XFW_7_ECX, XFW_81_EDX, XFW_81_ECX,
-	XFW_D1_EAX, XFW_7_EDX, XFW_COUNT
+	XFW_D1_EAX, XFW_7_EDX, XFW_8021_EAX, XFW_COUNT
 };
 
 #define XF(word, bit)	((word) * 64 + (bit))
@@ -45,6 +45,7 @@ enum x86_feature {
 	XF_LZCNT = XF(XFW_81_ECX, 5), XF_SSE4A = XF(XFW_81_ECX, 6), XF_PREFETCHW = XF(XFW_81_ECX, 8),
 	XF_XSAVEOPT = XF(XFW_D1_EAX, 0), XF_XSAVEC = XF(XFW_D1_EAX, 1), XF_XGETBV1 = XF(XFW_D1_EAX, 2),
 	XF_XSAVES = XF(XFW_D1_EAX, 3),
+	XF_AUTOIBRS = XF(XFW_8021_EAX, 8),
 	XF_FSRM = XF(XFW_7_EDX, 4), XF_SERIALIZE = XF(XFW_7_EDX, 14), XF_ARCHCAP = XF(XFW_7_EDX, 29),
 };
 

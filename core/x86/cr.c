@@ -187,6 +187,8 @@ int x86_set_efer(struct x86_cpu *c, u64 val)
 		ok |= X86_EFER_SVME;
 	if (x86_has(c, XF_FFXSR))
 		ok |= X86_EFER_FFXSR;
+	if (x86_has(c, XF_AUTOIBRS))
+		ok |= X86_EFER_AUTOIBRS;
 	if (val & ~ok)
 		return 1;
 	val = (val & ~(u64)X86_EFER_LMA) | (c->efer & X86_EFER_LMA);

@@ -130,7 +130,8 @@ static int efer_get(struct vcpu *v, u32 idx, u64 *val, bool host)
 
 static int efer_set(struct vcpu *v, u32 idx, u64 val, bool host)
 {
-	const u64 known = X86_EFER_SCE | X86_EFER_LME | X86_EFER_LMA | X86_EFER_NXE;
+	const u64 known = X86_EFER_SCE | X86_EFER_LME | X86_EFER_LMA | X86_EFER_NXE |
+			  X86_EFER_AUTOIBRS;
 
 	if (!host)
 		return x86_set_efer(&v->cpu, val);
