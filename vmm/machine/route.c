@@ -50,7 +50,11 @@ int routes_new(struct machine *m)
 		add_pin(m, gsi, KVM_IRQCHIP_IOAPIC, gsi ? gsi : 2);
 	}
 	err = commit(m);
-	return err ? fail(err, "KVM_SET_GSI_ROUTING") : 0;
+	if (err) {
+		routes_free(m);
+		return fail(err, "KVM_SET_GSI_ROUTING");
+	}
+	return 0;
 }
 
 void routes_free(struct machine *m)
