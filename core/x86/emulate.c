@@ -32,7 +32,18 @@ static void trim_rip(struct x86_cpu *c)
 		c->gpr[X86_RIP] = (u32)c->gpr[X86_RIP];
 }
 
-static int step(struct x86_cpu *c, x86_exec_fn (*extra)(const struct x86_insn *))
+/* What has dealt with TF itself: by clearing it on the way to a handler, or by
+ * looking at it after the change. */
+static bool steps_itself(const struct x86_insn *in)
+{
+	switch (in->op) {
+	case OP_int: case OP_int3: case OP_int1: case OP_into: case OP_syscall: case OP_sysret:
+		return true;
+	}
+	return false;
+}
+
+static int step(struct x86_cpu *c, x86_exec_fn (*extra)(const struct x86_insn *), bool *trap)
 {
 	u64 rf = c->rflags & X86_F_RF;
 	u8 shadow = c->shadow;
@@ -42,6 +53,7 @@ static int step(struct x86_cpu *c, x86_exec_fn (*extra)(const struct x86_insn *)
 	if (r)
 		return r;
 	x86_bind(&in, extra);
+	*trap = c->rflags & X86_F_TF && !steps_itself(&in);
 	c->shadow = 0;
 	c->rflags &= ~(u64)X86_F_RF;	/* for one instruction, unless that sets it */
 	c->gpr[X86_RIP] += in.len;
@@ -58,8 +70,8 @@ static int step(struct x86_cpu *c, x86_exec_fn (*extra)(const struct x86_insn *)
 
 int x86_emulate(struct x86_cpu *c, x86_exec_fn (*extra)(const struct x86_insn *))
 {
-	bool trap = c->rflags & X86_F_TF;
-	int r = step(c, extra);
+	bool trap = false;
+	int r = step(c, extra, &trap);
 
 	if (r == RUN_FAULT)
 		return x86_deliver_exc(c);

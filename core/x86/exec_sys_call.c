@@ -29,6 +29,20 @@ static void flat_segs(struct x86_cpu *c, u16 cs, u16 ss, bool code64, u8 cpl)
 	x86_mode_update(c);
 }
 
+/*
+ * SYSCALL and SYSRET trap for single step when TF is set after them, unlike
+ * other instructions, which trap when it was set before. Like a fault in a new
+ * task the trap belongs to where they went.
+ */
+static int step_trap(struct x86_cpu *c, const struct x86_insn *in)
+{
+	if (likely(!(c->rflags & X86_F_TF)))
+		return RUN_END;
+	x86_raise(c, X86_DB);
+	c->exc.dr6 = 1u << 14;		/* BS */
+	return exec_moved(c, in, RUN_FAULT, true);
+}
+
 EXEC(syscall)
 {
 	u16 sel = c->star >> 32 & 0xfffc;
@@ -47,7 +61,7 @@ EXEC(syscall)
 		x86_set_rflags(c, flags & ~(u64)(X86_F_IF | X86_F_VM));
 		flat_segs(c, sel, sel + 8, false, 0);
 	}
-	return RUN_END;
+	return step_trap(c, in);
 }
 
 EXEC(sysret)
@@ -66,7 +80,7 @@ EXEC(sysret)
 	else
 		c->rflags |= X86_F_IF;
 	flat_segs(c, wide ? (u16)(sel + 16) : sel, (sel + 8) | 3, wide, 3);
-	return RUN_END;
+	return step_trap(c, in);
 }
 
 EXEC(sysenter)

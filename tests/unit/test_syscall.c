@@ -72,6 +72,21 @@ static void syscall_in_legacy_mode(void **state)
 	assert_fault(EXEC(0x0f, 0x05), X86_UD, 0);
 }
 
+static void single_step_looks_at_tf_after_syscall(void **state)
+{
+	bed_long(3, true);
+	msrs();
+	C->sfmask = X86_F_TF;
+	C->rflags |= X86_F_TF;
+	assert_int_equal(EXEC(0x0f, 0x05), RUN_END);
+	C->gpr[X86_RIP] = BED_CODE;
+	assert_int_equal(EXEC(0x48, 0x0f, 0x07), RUN_FAULT);	/* TF comes back */
+	assert_int_equal(C->exc.vector, X86_DB);
+	assert_int_equal(C->exc.dr6, 1 << 14);
+	assert_int_equal(C->gpr[X86_RIP], BED_CODE + 2);
+	assert_int_equal(C->cpl, 3);
+}
+
 static void sysenter_and_sysexit(void **state)
 {
 	bed_long(3, true);
@@ -265,6 +280,7 @@ int main(void)
 		cmocka_unit_test(syscall_and_sysret_in_64_bit_mode),
 		cmocka_unit_test(syscall_from_compatibility_mode),
 		cmocka_unit_test(syscall_in_legacy_mode),
+		cmocka_unit_test(single_step_looks_at_tf_after_syscall),
 		cmocka_unit_test(sysenter_and_sysexit),
 		cmocka_unit_test(popf_rules),
 		cmocka_unit_test(sti_holds_interrupts_off_once),
