@@ -65,13 +65,15 @@ void excuse(const struct block *b, const struct state *n, struct state *m)
 	/* A fault leaves the registers switched from x87 to MMX, or not. */
 	if (b->mmx && memory_fault(n) && n->vector == m->vector)
 		memcpy(m->fx, n->fx, 160);
-	if (strayed(b, m) || n->vector == X86_DB) {
+	/* XSAVEC may touch only the parts that it writes, or all. */
+	if (strayed(b, m) || n->vector == X86_DB ||
+	    (b->area && n->vector == -1 && memory_fault(m))) {
 		*m = *n;
 		memcpy(model_data(), native_data(), RW_SIZE);
 		return;
 	}
 	/* Which end of 512 bytes is looked at first is the processor's affair. */
-	if (b->skip_mem && memory_fault(n) && memory_fault(m)) {
+	if ((b->skip_mem || b->area) && memory_fault(n) && memory_fault(m)) {
 		m->vector = n->vector;
 		m->cr2 = n->cr2;
 		m->err = n->err;

@@ -78,6 +78,7 @@ struct block {
 	u16 op[MAX_INSNS];
 	bool mmx;		/* one of them uses MMX registers */
 	bool rep32;		/* one is a repeated string instruction with 67 */
+	bool area;		/* one saves or loads the FPU state */
 	bool wide;		/* one accesses 16 bytes or more */
 	/* Memory the block's instructions write with host-dependent content
 	 * (instruction pointers in an x87 environment): not compared. */
@@ -122,6 +123,8 @@ u64 rule_undefined_flags(const struct x86_insn *in, const struct x86_cpu *c);
 bool rule_undefined_result(const struct x86_insn *in, const struct x86_cpu *c);
 /* Writes memory that depends on the processor's history. */
 bool rule_skip_mem(const struct x86_insn *in);
+/* Saves or loads a whole FPU state: worth its own operands. */
+bool rule_fpu_area(const struct x86_insn *in);
 
 /* compare.c */
 bool state_equal(const struct block *b, const struct state *n, const struct state *m, u64 undef);

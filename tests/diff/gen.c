@@ -122,8 +122,8 @@ static unsigned int access_align(const struct x86_insn *in)
 {
 	if (in->flags & IN_LOCK || in->op == OP_xchg || in->op == OP_cmpxchg16b)
 		return in->opsize;
-	if (in->op == OP_fxsave)
-		return 16;
+	if (rule_fpu_area(in))
+		return in->op == OP_fxsave || in->op == OP_fxrstor ? 16 : 64;
 	if (one_in(in->opsize == 16 ? 12 : 4))
 		return 1;
 	return in->opsize >= 8 ? 16 : in->opsize;
@@ -133,7 +133,7 @@ static unsigned int access_align(const struct x86_insn *in)
 static u64 pick_address(const struct x86_insn *in)
 {
 	unsigned int align = access_align(in);
-	u64 a = rnd_data(align, in->op == OP_fxsave ? 512 : 16);
+	u64 a = rnd_data(align, rule_fpu_area(in) ? 832 : 16);
 
 	if (in->flags & IN_LOCK || in->op == OP_xchg || in->op == OP_cmpxchg16b)
 		a &= ~(u64)(align - 1);
@@ -183,13 +183,19 @@ static void aim(struct gen *g, struct enc *e, u64 ea)
 
 static void fill_memory(struct gen *g, const struct x86_insn *in, u64 lin)
 {
-	u8 v[32];
+	u8 v[32], area[832];
 	u64 t;
 	u32 mxcsr;
 
 	rnd_vector(v);
 	rnd_vector(v + 16);
 	poke(lin, v, 32);
+	if (rule_fpu_area(in)) {
+		rnd_fpu_area(area);
+		poke(lin, area, sizeof(area));
+		set_reg(g, X86_RAX, rnd_below(8));
+		set_reg(g, X86_RDX, 0);
+	}
 	if (in->op == OP_ldmxcsr && !one_in(4)) {
 		mxcsr = rnd_mxcsr();
 		poke(lin, &mxcsr, 4);
@@ -340,6 +346,10 @@ static bool acceptable(const struct gen *g, const struct x86_insn *in, bool alon
 		return false;
 	if (in->op == OP_popf && !g->first)
 		return false;
+	/* EDX:EAX chooses what is saved. */
+	if (rule_fpu_area(in) && (!alone || in->base == X86_RAX || in->base == X86_RDX ||
+				  in->index == X86_RAX || in->index == X86_RDX))
+		return false;
 	memcpy(c.gpr, g->s->gpr, sizeof(g->s->gpr));
 	return !rule_undefined_result(in, &c);
 }
@@ -377,7 +387,8 @@ static void add_insn(struct gen *g, bool alone, bool last)
 		b->skip_mem = true;
 	b->mmx |= e.in.op >= OP_movups && e.in.op != OP_crc32;
 	b->rep32 |= e.in.flags & (IN_REP | IN_REPNE) && e.in.adsize == 4;
-	b->wide |= e.in.opsize == 16 || e.in.op == OP_fxsave;
+	b->wide |= e.in.opsize == 16 || rule_fpu_area(&e.in);
+	b->area |= rule_fpu_area(&e.in);
 	b->op[b->n++] = e.in.op;
 }
 

@@ -11,6 +11,7 @@ u64 rnd_value(void);			/* for a general register */
 void rnd_vector(u8 *p);			/* 16 bytes, for an XMM register */
 void rnd_state(struct state *s);
 u32 rnd_mxcsr(void);
+void rnd_fpu_area(u8 p[832]);		/* as XSAVE writes it */
 u64 rnd_data(unsigned int align, unsigned int size);
 u64 rnd_code_target(unsigned int len);
 void poke(u64 ea, const void *p, unsigned int n);	/* in both memories */

@@ -149,6 +149,25 @@ static void rnd_fpu(u8 *fx)
 	}
 }
 
+void rnd_fpu_area(u8 p[832])
+{
+	u64 bv = rnd_below(8), comp = 0;
+	unsigned int i;
+
+	for (i = 0; i < 832; i += 16)
+		rnd_vector(p + i);
+	rnd_fpu(p);
+	memset(p + 512, 0, 64);
+	if (one_in(3))
+		comp = 1ull << 63 | (one_in(4) ? rnd_below(8) : bv | rnd_below(8));
+	if (one_in(12))
+		bv |= 1ull << 40;
+	memcpy(p + 512, &bv, 8);
+	memcpy(p + 520, &comp, 8);
+	if (one_in(12))
+		p[528 + rnd_below(48)] = 1;
+}
+
 u64 rnd_value(void)
 {
 	static const u64 special[] = { 0, 1, ~0ull, 0x80, 0x7f, 0xff, 0x8000, 0x7fff, 0xffff,

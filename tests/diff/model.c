@@ -215,6 +215,7 @@ static void fpu_in(struct x86_fpu *f, const u8 *fx)
 		memcpy(&f->st[(top + i) & 7].mant, fx + 32 + 16 * i, 8);
 		f->st[(top + i) & 7].se = get16(fx + 40 + 16 * i);
 	}
+	memset(f->v, 0, sizeof(f->v));
 	for (i = 0; i < 16; i++)
 		memcpy(&f->v[i], fx + 160 + 16 * i, 16);
 }

@@ -16,6 +16,7 @@ void nat_enter(void);
 void nat_enter32(void);
 extern struct { u32 off; u16 sel; } __attribute__((packed)) nat_far;
 u32 nat_data_sel = 0x2b;
+extern u8 nat_avx;
 extern const u8 nat_leave[], nat_end[];
 
 static volatile sig_atomic_t running, ticks, stopped;
@@ -169,6 +170,7 @@ int native_init(void)
 	if (ss.ss_sp == MAP_FAILED || sigaltstack(&ss, NULL) < 0)
 		return -errno;
 	nat_host_fs = rdfsbase();
+	nat_avx = !!__builtin_cpu_supports("avx");
 	if (diff_bits == 16 && ldt_init() < 0)
 		return -errno;
 	nat_far.off = START_IP;

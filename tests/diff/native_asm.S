@@ -15,6 +15,10 @@
 	push	%r14
 	push	%r15
 	mov	%rsp, nat_host_rsp(%rip)
+	cmpb	$0, nat_avx(%rip)
+	je	1f
+	vzeroall
+1:
 	fxrstor64 nat_in+FX(%rip)
 	mov	nat_in+144(%rip), %rax
 	wrfsbase %rax
@@ -99,6 +103,10 @@ nat_leave:
 	wrfsbase %rax
 	xor	%eax, %eax
 	wrgsbase %rax
+	cmpb	$0, nat_avx(%rip)
+	je	1f
+	vzeroupper
+1:
 	fninit
 	ldmxcsr	nat_host_mxcsr(%rip)
 	pop	%r15
@@ -114,6 +122,10 @@ nat_end:
 	.data
 nat_host_mxcsr:
 	.long	0x1f80
+	.globl	nat_avx
+nat_avx:
+	.byte	0
+	.balign	4
 	.globl	nat_far
 nat_far:
 	.long	0

@@ -32,9 +32,6 @@ bool rule_runs(const struct x86_insn *in)
 	case OP_monitor: case OP_mwait: case OP_rsm: case OP_vmrun: case OP_vmload:
 	case OP_vmsave: case OP_stgi: case OP_clgi: case OP_skinit: case OP_invlpga:
 	case OP_invpcid: case OP_serialize:
-	/* Their own tests know what XSAVE areas look like. */
-	case OP_xsave: case OP_xsavec: case OP_xsaveopt: case OP_xsaves: case OP_xrstor:
-	case OP_xrstors: case OP_fxrstor:
 		return false;
 	}
 	return true;
@@ -105,9 +102,17 @@ bool rule_undefined_result(const struct x86_insn *in, const struct x86_cpu *c)
 
 bool rule_skip_mem(const struct x86_insn *in)
 {
-	if (in->op == OP_fxsave)
-		return true;
 	/* FNSTENV and FNSAVE store the last instruction's address. */
 	return in->op == OP_x87 && in->flags & IN_MEM && (in->modrm >> 3 & 7) == 6 &&
 	       (in->cond == 1 || in->cond == 5);
+}
+
+bool rule_fpu_area(const struct x86_insn *in)
+{
+	switch (in->op) {
+	case OP_xsave: case OP_xsavec: case OP_xsaveopt: case OP_xsaves: case OP_xrstor:
+	case OP_xrstors: case OP_fxrstor: case OP_fxsave:
+		return true;
+	}
+	return false;
 }
