@@ -246,8 +246,15 @@ static int step(struct x86_cpu *c, const struct block *b, u64 *undef)
 
 	if (off >= b->len)
 		return -1;
-	if (x86_decode(&in, diff_mode(), b->code + off, b->len - off))
+	switch (x86_decode(&in, diff_mode(), b->code + off, b->len - off)) {
+	case 0:
+		break;
+	case -ENODATA:	/* strayed into the middle of the last instruction */
+		c->gpr[X86_RIP] = START_IP + b->len + 1;
+		return -1;
+	default:
 		return x86_raise(c, X86_UD);
+	}
 	*undef |= rule_undefined_flags(&in, c);
 	x86_bind(&in, model_no_fpu ? NULL : soft_exec_fpu);
 	c->gpr[X86_RIP] += in.len;
