@@ -5,6 +5,7 @@
  * Source: SDM vol. 2, the instructions; vol. 1, "x87 FPU Floating-Point
  * Exception Handling".
  */
+#include "core/x86/cpuid.h"
 #include "core/x86/flags.h"
 #include "engine/soft/x87_host.h"
 
@@ -256,6 +257,8 @@ static int do_fcomi(struct x86_cpu *c, const struct x86_insn *in)
 	u32 flags = X86_F_CF | X86_F_PF | X86_F_ZF;
 	u16 sw;
 
+	if (!x86_has(c, XF_CMOV))
+		return x86_raise(c, X86_UD);
 	if (x87_off(c))
 		return x87_denied(c);
 	x87_note(c, in, 0);
@@ -280,6 +283,8 @@ static int do_fcmov(struct x86_cpu *c, const struct x86_insn *in)
 	unsigned int i = in->modrm & 7;
 	bool yes;
 
+	if (!x86_has(c, XF_CMOV))
+		return x86_raise(c, X86_UD);
 	if (x87_off(c))
 		return x87_denied(c);
 	x87_note(c, in, 0);
