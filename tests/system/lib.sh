@@ -14,7 +14,7 @@ finish()
 	local p
 
 	for p in "${PIDS[@]}"; do
-		kill -9 "$p" 2>/dev/null
+		{ kill -9 "$p" && wait "$p"; } 2>/dev/null
 	done
 	rm -rf "$TMP"
 }
