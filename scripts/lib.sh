@@ -45,7 +45,7 @@ install_now()
 }
 
 PKG_BUILD="gcc make libc6-dev pkg-config libslirp-dev libglib2.0-dev liburing-dev liblzma-dev libzstd-dev zlib1g-dev liblz4-dev"
-PKG_GUEST="mmdebstrap e2fsprogs busybox-static cpio kmod fdisk"
+PKG_GUEST="mmdebstrap e2fsprogs busybox-static cpio kmod"
 
 build_kvist()
 {
