@@ -188,7 +188,9 @@ x86_exec_fn x86_exec_sys(const struct x86_insn *in);
 /* The contract of an exec function: on entry gpr[X86_RIP] is already that of
  * the next instruction. It changes nothing it cannot take back before its last
  * fallible access (so RUN_FAULT and RUN_EXIT leave the state as it was; the
- * caller puts RIP back by subtracting len). A repeated string instruction
+ * caller puts RIP back by subtracting len; not from a copy, because a fault that
+ * belongs to where control already went, as after a task switch, has RIP ahead
+ * by len). A repeated string instruction
  * commits each iteration; to be interrupted it puts RIP back to itself and
  * returns RUN_END. */
 
