@@ -186,8 +186,10 @@ static long vcpu_nmi(void *obj, void *arg)
 static long vcpu_get_mp_state(void *obj, void *arg)
 {
 	struct vcpu *v = obj;
+	bool kicked = __atomic_load_n(&v->unhalt, __ATOMIC_SEQ_CST);
 
-	((struct kvm_mp_state *)arg)->mp_state = v->mp_state;
+	((struct kvm_mp_state *)arg)->mp_state =
+		v->mp_state == KVM_MP_STATE_HALTED && kicked ? KVM_MP_STATE_RUNNABLE : v->mp_state;
 	return 0;
 }
 
