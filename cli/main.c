@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* main.c - kvist: commands and help. */
+#include <signal.h>
 #include <stdio.h>
 #include "cli/cli.h"
 #include "vmm/machine/parts.h"
@@ -17,6 +18,7 @@ int main(int argc, char **argv)
 {
 	const char *cmd = argc > 1 ? argv[1] : "";
 
+	signal(SIGXFSZ, SIG_IGN);	/* a limit on files' sizes is an error code */
 	if (!strcmp(cmd, "run"))
 		return finish_output(cli_run(argc - 2, argv + 2));
 	if (!strcmp(cmd, "--help") || !strcmp(cmd, "-h") || !strcmp(cmd, "help")) {
