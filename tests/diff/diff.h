@@ -29,7 +29,7 @@
 #define EXIT_LEN	8u
 
 /*
- * 64, 32 or 16: code in a segment of that kind. Set before anything else. With
+ * 64, 32 or 16: code in a segment of that kind (0: not chosen). Set before anything else. With
  * 16 bits the segments have bases and limits and are just the pages above; in
  * registers and in struct state there are offsets then.
  */
@@ -86,6 +86,7 @@ struct block {
 };
 
 /* native.c */
+bool native_supported(void);
 int native_init(void);
 void native_protect(void);		/* makes the last data page read-only */
 u8 *native_data(void);			/* DATA_SIZE, writable */

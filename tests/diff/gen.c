@@ -338,11 +338,14 @@ static bool leaves_undefined(const struct x86_insn *in)
 	return rule_undefined_flags(&copy, &dummy);
 }
 
-static bool acceptable(const struct gen *g, const struct x86_insn *in, bool alone)
+static bool acceptable(const struct gen *g, const struct x86_insn *in, bool alone, bool last)
 {
 	struct x86_cpu c;
 
 	if ((in->op == OP_shld || in->op == OP_shrd) && in->opsize == 2 && !alone)
+		return false;
+	/* Nothing may read what such an instruction stored. */
+	if (rule_skip_mem(in) && !last)
 		return false;
 	if (in->op == OP_popf && !g->first)
 		return false;
@@ -368,7 +371,7 @@ static void add_insn(struct gen *g, bool alone, bool last)
 
 	g->first = b->n == 0;
 	g->pre_len = 0;
-	if (!draw(&e) || !acceptable(g, &e.in, alone))
+	if (!draw(&e) || !acceptable(g, &e.in, alone, last))
 		return;
 	/* Order matters: what sets registers makes the code longer. */
 	place_implicit(g, &e);
@@ -377,7 +380,7 @@ static void add_insn(struct gen *g, bool alone, bool last)
 		set_reg(g, e.in.reg / 8, rnd_below(4096));
 	place_memory(g, &e);
 	place_branch(g, &e);
-	if (!acceptable(g, &e.in, alone))
+	if (!acceptable(g, &e.in, alone, last))
 		return;
 	append(b, g->pre, g->pre_len);
 	append(b, e.code, e.in.len);

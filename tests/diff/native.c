@@ -5,6 +5,7 @@
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
+#include <sys/auxv.h>
 #include <ucontext.h>
 #include <unistd.h>
 
@@ -21,7 +22,7 @@ extern const u8 nat_leave[], nat_end[];
 
 static volatile sig_atomic_t running, ticks, stopped;
 static u8 *code_rw;
-unsigned int diff_bits = 64;
+unsigned int diff_bits;
 
 static inline u64 rdfsbase(void)
 {
@@ -137,6 +138,11 @@ static int map_shared(void)
 	put_exit(PAD8_LIN);
 	close(fd);
 	return 0;
+}
+
+bool native_supported(void)
+{
+	return getauxval(AT_HWCAP2) & 2;	/* FSGSBASE, and the kernel allows it */
 }
 
 static int ldt_init(void)
