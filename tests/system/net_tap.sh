@@ -60,9 +60,11 @@ for b in 0:checksums-out 1:checksums-in 7:segments-in 8:segments6-in 11:segments
 done
 large()
 {
-	set -- "$1" $(sed -n "s/^tap: $2 \([0-9]*\) packets \([0-9]*\) bytes.*/\1 \2/p" "$TMP/log")
-	[ $# = 3 ] && [ "$2" -gt 0 ] && [ "$(($3 / $2))" -gt 1600 ] && ok "$1: $(($3 / $2)) bytes a packet" ||
-		bad "$1: no large segments: $*"
+	local packets bytes
+
+	read -r packets bytes < <(sed -n "s/^tap: $2 \([0-9]*\) packets \([0-9]*\) bytes.*/\1 \2/p" "$TMP/log")
+	[ "${packets:-0}" -gt 0 ] && [ $((bytes / packets)) -gt 1600 ] && ok "$1: $((bytes / packets)) bytes a packet" ||
+		bad "$1: no large segments: ${bytes:-?} bytes in ${packets:-?} packets"
 }
 large "from the host" received
 large "from the guest" transmitted
