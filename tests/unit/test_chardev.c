@@ -268,7 +268,7 @@ static void on_terminal(int (*fn)(void))
 		ioctl(fd, TIOCSCTTY, 0);
 		dup2(fd, 0);
 		dup2(fd, 1);
-		alarm(10);
+		alarm(60);
 		_exit(fn());
 	}
 }
@@ -283,7 +283,7 @@ static bool is_raw(void)
 
 static void wait_until(bool raw)
 {
-	for (unsigned int i = 0; i < 1000 && is_raw() != raw; i++)
+	for (unsigned int i = 0; i < 5000 && is_raw() != raw; i++)
 		usleep(2000);
 	assert_int_equal(is_raw(), raw);
 }
