@@ -34,4 +34,3 @@ IS(host_copy_to_user((void *)0, (const void *)0, (size_t)0), int);
 _Static_assert(HOST_GUEST_DIRECT == 0 || HOST_GUEST_DIRECT == 1, "HOST_GUEST_DIRECT");
 _Static_assert(sizeof(u8) == 1 && sizeof(u16) == 2 && sizeof(u32) == 4 && sizeof(u64) == 8,
 	       "integer sizes");
-_Static_assert(sizeof(host_mutex_t) && sizeof(host_spin_t), "locks");

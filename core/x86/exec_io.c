@@ -70,12 +70,15 @@ static int io_step(struct x86_cpu *c, const struct x86_insn *in, unsigned int re
 	return RUN_END;
 }
 
-/* The segment may allow one element where it does not allow a batch. */
+/* The segment may allow one element where it does not allow a batch. What has
+ * no host address may be MMIO, and user space answers that piece by piece. */
 static int io_probe(struct x86_cpu *c, const struct x86_insn *in, unsigned int seg, u64 ea,
 		    bool write, unsigned int *n)
 {
 	int r = x86_probe(c, seg, ea, *n * in->opsize, write);
 
+	if (!r && *n > 1 && !x86_host_ptr(c, seg, ea, *n * in->opsize, write))
+		*n = 1;
 	if (r != RUN_FAULT || *n == 1)
 		return r;
 	*n = 1;

@@ -166,7 +166,7 @@ static bool clears_tf(const struct x86_insn *in)
 {
 	switch (in->op) {
 	case OP_int: case OP_int3: case OP_int1: case OP_into:
-	case OP_syscall: case OP_sysenter:
+	case OP_syscall: case OP_sysret:
 		return true;
 	}
 	return false;
@@ -188,6 +188,7 @@ static int step(struct vcpu *v)
 	struct soft_vcpu *s = soft_of(v);
 	struct x86_cpu *c = &v->cpu;
 	bool tf = c->rflags & X86_F_TF, replay = vcpu_replaying(v);
+	u64 rf = c->rflags & X86_F_RF;
 	u8 shadow = c->shadow;
 	struct soft_block *b;
 	const struct x86_insn *in;
@@ -203,21 +204,26 @@ static int step(struct vcpu *v)
 	if (r)
 		return r == RUN_FAULT ? deliver_fault(v) : r;
 	c->shadow = 0;
+	c->rflags &= ~(u64)X86_F_RF;	/* for one instruction, unless that sets it */
 	s->block = b;
 	s->block_rip = c->gpr[X86_RIP];
 	c->gpr[X86_RIP] += in->len;
 	s->insns++;
 	v->bp_passed = false;
 	r = in->exec(c, in);
-	if (r == RUN_OK || r == RUN_END || r == RUN_HALT)
-		c->rflags &= ~(u64)X86_F_RF;
-	else if (r != RUN_FAULT)
+	if (r == RUN_EXIT || r < 0) {
 		c->shadow = shadow;
+		c->rflags |= rf;
+	}
 	if (replay && r != RUN_EXIT && r >= 0)
 		vcpu_io_retired(v);
 	if (r == RUN_FAULT || r == RUN_EXIT || r < 0)
 		return stopped(v, in, r);
-	if ((tf || v->guest_debug & KVM_GUESTDBG_SINGLESTEP) && !clears_tf(in) && r != RUN_HALT)
+	if (c->shadow & X86_SHADOW_MOVSS && !(v->guest_debug & KVM_GUESTDBG_SINGLESTEP))
+		return RUN_END;		/* traps wait for the next instruction */
+	if (r == RUN_HALT && !tf)
+		return r;
+	if ((tf || v->guest_debug & KVM_GUESTDBG_SINGLESTEP) && !clears_tf(in))
 		return trap_after(v, tf, RUN_END);
 	return r == RUN_OK ? RUN_END : r;
 }
