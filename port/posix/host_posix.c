@@ -58,7 +58,7 @@ static u32 tsc_khz;
 
 static void tsc_measure(void)
 {
-	const struct timespec nap = { .tv_nsec = 20000000 };
+	const struct timespec nap = { .tv_nsec = 5000000 };
 	u64 ns0 = 0, ns1 = 0, tsc0 = 0, tsc1 = 0;
 
 	tsc_sample(&ns0, &tsc0);
