@@ -49,7 +49,7 @@ static bool strayed(const struct block *b, const struct state *m)
 	u64 lin = m->rip + code_base();
 
 	return m->vector == -1 &&
-	       (lin - CODE_LIN < PAD_LIN - CODE_LIN + EXIT_LEN ||
+	       (lin - CODE_LIN < PAD_LIN - CODE_LIN + EXIT_LEN || lin - PAD8_LIN < EXIT_LEN ||
 		(lin > START_LIN + b->len && lin < START_LIN + b->len + EXIT_LEN));
 }
 
@@ -96,8 +96,10 @@ void excuse(const struct block *b, const struct state *n, struct state *m)
 	for (i = 0; i < b->n; i++)
 		if (b->op[i] == OP_popa && memory_fault(n) && n->vector == m->vector)
 			memcpy(m->gpr, n->gpr, sizeof(m->gpr));
-	/* Whether 16 bytes are checked for alignment depends on the model. */
-	if ((n->vector == X86_AC) != (m->vector == X86_AC) && b->wide) {
+	/* Whether 16 bytes are checked for alignment depends on the model, and so
+	 * does what comes first, this check or the limit. */
+	if ((n->vector == X86_AC) != (m->vector == X86_AC) &&
+	    (b->wide || (memory_fault(n) && memory_fault(m)))) {
 		*m = *n;
 		memcpy(model_data(), native_data(), RW_SIZE);
 	}
