@@ -281,19 +281,20 @@ static int block_find(struct vcpu *v, struct soft_fetch *f, u64 lin, struct soft
 /* Code in MMIO, or a limit in the way: one instruction, not kept. */
 static int block_uncached(struct vcpu *v, struct soft_block **out)
 {
-	static __thread struct { struct soft_block b; struct x86_insn in; } one;
+	struct soft_vcpu *s = soft_of(v);
+	struct soft_block *b = (struct soft_block *)s->single;
 	u8 buf[X86_INSN_MAX];
 	unsigned int got;
 	int r = x86_fetch(&v->cpu, buf, sizeof(buf), &got);
 
 	if (r)
 		return r;
-	memset(&one, 0, sizeof(one));
-	if (decode_at(v, &one.b.insn[0], buf, got))
+	memset(s->single, 0, sizeof(s->single));
+	if (decode_at(v, &b->insn[0], buf, got))
 		return x86_raise_err(&v->cpu, X86_GP, 0);
-	one.b.n = 1;
-	one.b.bytes = one.b.insn[0].len;
-	*out = &one.b;
+	b->n = 1;
+	b->bytes = b->insn[0].len;
+	*out = b;
 	return RUN_OK;
 }
 

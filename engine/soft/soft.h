@@ -90,6 +90,8 @@ struct soft_vcpu {
 	u64 block_rip;
 	u32 recheck;		/* soft_vm.recheck when last looked at */
 
+	/* A block of one instruction, for what is not kept. */
+	u64 single[(sizeof(struct soft_block) + sizeof(struct x86_insn) + 7) / 8];
 	u8 *arena;
 	size_t arena_used, arena_size;
 
