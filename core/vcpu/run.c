@@ -78,10 +78,15 @@ static bool event_deliverable(struct vcpu *v)
 	return (v->apic && vcpu_intr_pending(v)) || user_wants_window(v);
 }
 
+/* User space wants KVM_RUN to end. */
+static bool interrupted(const struct vcpu *v)
+{
+	return READ_ONCE(v->run->immediate_exit) || READ_ONCE(v->interrupted);
+}
+
 bool vcpu_wants_attention(struct vcpu *v)
 {
-	return READ_ONCE(v->requests) || event_deliverable(v) ||
-	       READ_ONCE(v->run->immediate_exit);
+	return READ_ONCE(v->requests) || event_deliverable(v) || interrupted(v);
 }
 
 /* Put an event back that could not be delivered yet (its stack is MMIO). */
@@ -192,7 +197,7 @@ static bool vcpu_ready(void *arg)
 {
 	struct vcpu *v = arg;
 
-	if (READ_ONCE(v->run->immediate_exit) || READ_ONCE(v->requests) & ~(u32)REQ_EVENT)
+	if (interrupted(v) || READ_ONCE(v->requests) & ~(u32)REQ_EVENT)
 		return true;
 	if (v->apic && lapic_has_init_sipi(v))
 		return true;
@@ -280,11 +285,6 @@ static int halt(struct vcpu *v)
 	}
 	v->mp_state = KVM_MP_STATE_HALTED;
 	return RUN_OK;
-}
-
-static bool interrupted(struct vcpu *v)
-{
-	return READ_ONCE(v->run->immediate_exit);
 }
 
 /* One round: RUN_OK to go on, or what ends KVM_RUN. */

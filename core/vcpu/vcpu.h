@@ -55,6 +55,7 @@ struct vcpu {
 	host_wait_t wait;
 	u32 requests;		/* enum vcpu_req, atomic */
 	u32 in_guest;		/* 1 between entering and leaving the engine, atomic */
+	bool interrupted;	/* KVM_RUN's thread has a signal to see to, atomic */
 	u8 mp_state;		/* KVM_MP_STATE_*; guarded by lock */
 
 	/* Events. A fault being delivered is in exc_pending; what was being

@@ -5,6 +5,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 #include "port/posix/events.h"
+#include "port/posix/soft_fd.h"
 
 static struct {
 	pthread_once_t once;
@@ -141,4 +142,19 @@ void host_event_unwatch(host_event_t *e)
 		while (e->running)
 			pthread_cond_wait(&w.idle, &w.lock);
 	pthread_mutex_unlock(&w.lock);
+}
+
+/* In a fork's child. Its copies of the descriptors are closed: an epoll one
+ * still is the parent's. */
+void host_events_forked(void)
+{
+	if (w.epfd >= 0) {
+		close(w.epfd);
+		close(w.nudge);
+	}
+	w.lock = (pthread_mutex_t)PTHREAD_MUTEX_INITIALIZER;
+	w.idle = (pthread_cond_t)PTHREAD_COND_INITIALIZER;
+	w.once = (pthread_once_t)PTHREAD_ONCE_INIT;
+	w.epfd = -1;
+	w.dead = NULL;
 }

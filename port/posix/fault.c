@@ -94,7 +94,7 @@ static void pass_on(const struct sigaction *old, int sig, siginfo_t *si, void *u
 	}
 }
 
-static void on_fault(int sig, siginfo_t *si, void *ctx)
+bool fault_claim(siginfo_t *si, void *ctx)
 {
 	ucontext_t *uc = ctx;
 	u64 rip = uc->uc_mcontext.gregs[REG_RIP];
@@ -102,7 +102,7 @@ static void on_fault(int sig, siginfo_t *si, void *ctx)
 
 	if (rip >= (u64)fault_text && rip < (u64)fault_text_end) {
 		uc->uc_mcontext.gregs[REG_RIP] = (greg_t)(u64)fault_fixup;
-		return;
+		return true;
 	}
 	/* si_code > 0: from the processor, not from kill(). */
 	if (p && si->si_code > 0 && (!p->claim || p->claim(p, (u64)si->si_addr))) {
@@ -110,7 +110,13 @@ static void on_fault(int sig, siginfo_t *si, void *ctx)
 		fault_here = p->outer;
 		siglongjmp(p->env, 1);
 	}
-	pass_on(sig == SIGSEGV ? &old_segv : &old_bus, sig, si, ctx);
+	return false;
+}
+
+static void on_fault(int sig, siginfo_t *si, void *ctx)
+{
+	if (!fault_claim(si, ctx))
+		pass_on(sig == SIGSEGV ? &old_segv : &old_bus, sig, si, ctx);
 }
 
 static void install(void)
@@ -122,6 +128,11 @@ static void install(void)
 	sigemptyset(&sa.sa_mask);
 	sigaction(SIGSEGV, &sa, &old_segv);
 	sigaction(SIGBUS, &sa, &old_bus);
+	__atomic_store_n(&ready, true, __ATOMIC_RELEASE);
+}
+
+void fault_claimed_elsewhere(void)
+{
 	__atomic_store_n(&ready, true, __ATOMIC_RELEASE);
 }
 

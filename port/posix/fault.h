@@ -23,6 +23,7 @@
 #define PORT_POSIX_FAULT_H
 
 #include <setjmp.h>
+#include <signal.h>
 #include "core/host.h"
 
 struct fault_point {
@@ -38,6 +39,10 @@ extern __thread struct fault_point *fault_here;
 
 /* Install the handlers; any number of times. Called by all below. */
 void fault_init(void);
+/* For who has handlers of its own in place: they call fault_claim() for both
+ * signals, and leave it at that when it returns true. Ours are not installed. */
+void fault_claimed_elsewhere(void);
+bool fault_claim(siginfo_t *si, void *ctx);
 
 /* 0, or 1 when control came back by a fault. A macro: the frame that sets the
  * point must be alive when it is used. */

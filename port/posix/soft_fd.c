@@ -9,7 +9,6 @@
  */
 #include <fcntl.h>
 #include <signal.h>
-#include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <unistd.h>
 #include "core/api/call.h"
@@ -17,11 +16,12 @@
 #include "core/vm.h"
 #include "engine/engine.h"
 #include "port/posix/fault.h"
+#include "port/posix/soft_fd.h"
 
 #define RUN_BYTES	((size_t)API_VCPU_PAGES * 4096)
 #define RING_PAGE	2u
 
-enum soft_kind { SOFT_SYSTEM, SOFT_VM, SOFT_VCPU };
+enum soft_kind { SOFT_SYSTEM, SOFT_VM, SOFT_VCPU, SOFT_FOREIGN };
 
 struct soft_obj {
 	enum soft_kind kind;
@@ -34,44 +34,37 @@ struct soft_obj {
 	int ring_fd;		/* first vCPU's memory, whose ring all share; or -1 */
 };
 
+/* Higher descriptors there may be, but not of ours. */
+#define FDS_MAX		(1u << 18)
+#define REFS_FOREVER	(1u << 30)
+
 static struct {
-	pthread_mutex_t lock;	/* the table and all counts */
-	struct soft_obj **obj;	/* by descriptor */
-	u32 n;
-} fds = { PTHREAD_MUTEX_INITIALIZER, NULL, 0 };
+	pthread_mutex_t lock;	/* all counts, and who changes the table */
+	struct soft_obj *obj[FDS_MAX];	/* by descriptor */
+	u32 end;		/* none from here on */
+} fds = { PTHREAD_MUTEX_INITIALIZER };
 
-static int table_put(int fd, struct soft_obj *o)
+__thread struct soft_signal soft_signal;
+
+/* Descriptor fd is o's from now on; what it was before is returned. */
+static struct soft_obj *table_set(int fd, struct soft_obj *o)
 {
-	struct soft_obj **obj;
-	u32 n;
-	int err = 0;
+	struct soft_obj *old = fds.obj[fd];
 
-	pthread_mutex_lock(&fds.lock);
-	if ((u32)fd >= fds.n) {
-		n = max((u32)fd + 1, fds.n * 2);
-		obj = realloc(fds.obj, n * sizeof(*obj));
-		if (obj) {
-			memset(obj + fds.n, 0, (n - fds.n) * sizeof(*obj));
-			fds.obj = obj;
-			fds.n = n;
-		} else {
-			err = -ENOMEM;
-		}
-	}
-	if (!err)
-		fds.obj[fd] = o;
-	pthread_mutex_unlock(&fds.lock);
-	return err;
+	__atomic_store_n(&fds.obj[fd], o, __ATOMIC_RELEASE);
+	fds.end = max(fds.end, (u32)fd + 1);
+	return old;
 }
 
 /* The object of a descriptor, counted; or NULL. */
 static struct soft_obj *table_get(int fd)
 {
-	struct soft_obj *o = NULL;
+	struct soft_obj *o;
 
+	if (!soft_fd_is(fd))
+		return NULL;
 	pthread_mutex_lock(&fds.lock);
-	if (fd >= 0 && (u32)fd < fds.n)
-		o = fds.obj[fd];
+	o = fds.obj[fd];
 	if (o)
 		o->refs++;
 	pthread_mutex_unlock(&fds.lock);
@@ -80,13 +73,12 @@ static struct soft_obj *table_get(int fd)
 
 static struct soft_obj *table_take(int fd)
 {
-	struct soft_obj *o = NULL;
+	struct soft_obj *o;
 
+	if (!soft_fd_is(fd))
+		return NULL;
 	pthread_mutex_lock(&fds.lock);
-	if (fd >= 0 && (u32)fd < fds.n) {
-		o = fds.obj[fd];
-		fds.obj[fd] = NULL;
-	}
+	o = table_set(fd, NULL);
 	pthread_mutex_unlock(&fds.lock);
 	return o;
 }
@@ -132,58 +124,57 @@ static void obj_put(struct soft_obj *o)
 	}
 }
 
-/* Bind a new descriptor to an object. On failure both are the caller's still. */
-static int obj_open(struct soft_obj *o, int fd)
+/* A new descriptor for an object. It is a file of no length: always ready for
+ * poll(2), and unknown to epoll(7), as KVM's are. */
+static int obj_open(struct soft_obj *o, const char *name)
 {
-	int err;
+	int fd = memfd_create(name, MFD_CLOEXEC);
 
 	if (fd < 0)
 		return errno == EMFILE || errno == ENFILE ? -errno : -ENOMEM;
-	err = table_put(fd, o);
-	return err ? err : fd;
+	if (fd >= (int)FDS_MAX) {
+		close(fd);
+		return -EMFILE;
+	}
+	pthread_mutex_lock(&fds.lock);
+	table_set(fd, o);
+	pthread_mutex_unlock(&fds.lock);
+	return fd;
 }
 
 static int soft_open(const char *device)
 {
 	struct soft_obj *o = obj_new(SOFT_SYSTEM);
-	int fd, r;
+	int fd;
 
 	if (!o)
 		return -ENOMEM;
 	fault_init();
-	fd = eventfd(0, EFD_CLOEXEC);
-	r = obj_open(o, fd);
-	if (r < 0) {
-		if (fd >= 0)
-			close(fd);
+	fd = obj_open(o, "kvist-kvm");
+	if (fd < 0)
 		obj_put(o);
-	}
-	return r;
+	return fd;
 }
 
 static long create_vm(unsigned long type)
 {
 	struct soft_obj *o;
-	int fd = -1, r;
+	int fd;
 
 	if (type)
 		return -EINVAL;
 	o = obj_new(SOFT_VM);
 	if (!o)
 		return -ENOMEM;
-	r = vm_new(&engine_soft, &o->vm);
-	if (r < 0) {
+	fd = vm_new(&engine_soft, &o->vm);
+	if (fd < 0) {
 		host_free(o);
-		return r;
+		return fd;
 	}
-	fd = eventfd(0, EFD_CLOEXEC);
-	r = obj_open(o, fd);
-	if (r < 0) {
-		if (fd >= 0)
-			close(fd);
+	fd = obj_open(o, "kvist-vm");
+	if (fd < 0)
 		obj_put(o);
-	}
-	return r;
+	return fd;
 }
 
 /* --- vCPUs --- */
@@ -196,6 +187,10 @@ static int run_new(struct kvm_run **run)
 
 	if (fd < 0)
 		return -errno;
+	if (fd >= (int)FDS_MAX) {
+		close(fd);
+		return -EMFILE;
+	}
 	if (ftruncate(fd, RUN_BYTES) < 0)
 		goto fail;
 	p = mmap(NULL, RUN_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
@@ -240,10 +235,7 @@ static long create_vcpu(struct soft_obj *vmo, unsigned long id)
 		host_free(o);
 		return fd;
 	}
-	/* An entry of its own first, so that nothing can fail afterwards. */
-	r = table_put(fd, NULL);
-	if (!r)
-		r = vcpu_adopt(vmo, id, fd, run, &o->vcpu);
+	r = vcpu_adopt(vmo, id, fd, run, &o->vcpu);
 	if (r) {
 		munmap(run, RUN_BYTES);
 		close(fd);
@@ -253,8 +245,8 @@ static long create_vcpu(struct soft_obj *vmo, unsigned long id)
 	pthread_mutex_lock(&fds.lock);
 	vmo->refs++;
 	o->owner = vmo;
+	table_set(fd, o);
 	pthread_mutex_unlock(&fds.lock);
-	table_put(fd, o);
 	return fd;
 }
 
@@ -288,13 +280,39 @@ static long run_masked(struct vcpu *v, void *arg)
 	long r;
 
 	mask_from(v->sigmask, &mask);
+	/* What waits need not be let in: this run ends before it starts. */
 	if (signal_waits(&mask)) {
-		v->run->exit_reason = KVM_EXIT_INTR;
-		return -EINTR;
+		v->interrupted = true;
+		return api_dispatch(&vcpu_calls, v, KVM_RUN, arg);
 	}
 	pthread_sigmask(SIG_SETMASK, &mask, &old);
 	r = api_dispatch(&vcpu_calls, v, KVM_RUN, arg);
 	pthread_sigmask(SIG_SETMASK, &old, NULL);
+	return r;
+}
+
+void soft_signal_hit(void)
+{
+	struct vcpu *v = soft_signal.v;
+
+	soft_signal.hit = true;
+	if (!v)
+		return;
+	__atomic_store_n(&v->interrupted, true, __ATOMIC_SEQ_CST);
+	vcpu_kick(v);
+}
+
+static long run(struct vcpu *v, void *arg)
+{
+	long r;
+
+	v->interrupted = false;
+	__atomic_store_n(&soft_signal.v, v, __ATOMIC_SEQ_CST);
+	/* It may have come before this vCPU was known. */
+	if (soft_signal.hit)
+		v->interrupted = true;
+	r = v->sigmask_set ? run_masked(v, arg) : api_dispatch(&vcpu_calls, v, KVM_RUN, arg);
+	__atomic_store_n(&soft_signal.v, NULL, __ATOMIC_SEQ_CST);
 	return r;
 }
 
@@ -303,10 +321,7 @@ static long vcpu_ioctl(struct vcpu *v, u32 req, void *arg)
 	long r;
 
 	host_mutex_lock(&v->lock);
-	if (req == KVM_RUN && v->sigmask_set)
-		r = run_masked(v, arg);
-	else
-		r = api_dispatch(&vcpu_calls, v, req, arg);
+	r = req == KVM_RUN ? run(v, arg) : api_dispatch(&vcpu_calls, v, req, arg);
 	host_mutex_unlock(&v->lock);
 	return r;
 }
@@ -319,7 +334,9 @@ static long soft_ioctl(int fd, unsigned long req, void *arg)
 
 	if (!o)
 		return fcntl(fd, F_GETFD) < 0 ? -EBADF : -ENOTTY;
-	if (o->kind == SOFT_VCPU)
+	if (o->kind == SOFT_FOREIGN)
+		r = -EIO;
+	else if (o->kind == SOFT_VCPU)
 		r = vcpu_ioctl(o->vcpu, nr, arg);
 	else if (o->kind == SOFT_VM && nr == KVM_CREATE_VCPU)
 		r = create_vcpu(o, (unsigned long)arg);
@@ -334,26 +351,36 @@ static long soft_ioctl(int fd, unsigned long req, void *arg)
 }
 
 /* kvm_run is the vCPU's own memory, the ring behind it the VM's. */
-static void *soft_mmap(int fd, size_t len)
+void *soft_fd_mmap(void *addr, size_t len, int prot, int flags, int fd, off_t off)
 {
+	const off_t ring = RING_PAGE * 4096;
 	struct soft_obj *o = table_get(fd);
-	int ring = -1;
+	int ring_fd = -1;
 	void *p;
 
-	if (!o || o->kind != SOFT_VCPU || len > RUN_BYTES) {
+	if (!o || o->kind != SOFT_VCPU) {
+		errno = ENODEV;
 		obj_put(o);
-		return NULL;
+		return MAP_FAILED;
 	}
-	p = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	p = mmap(addr, len, prot, flags, fd, off);
 	if (o->vcpu->index)
-		ring = o->owner->ring_fd;
-	if (p != MAP_FAILED && ring >= 0 && len == RUN_BYTES &&
-	    mmap((u8 *)p + RING_PAGE * 4096, 4096, PROT_READ | PROT_WRITE,
-		 MAP_SHARED | MAP_FIXED, ring, RING_PAGE * 4096) == MAP_FAILED) {
+		ring_fd = o->owner->ring_fd;
+	if (p != MAP_FAILED && ring_fd >= 0 && off <= ring && (size_t)(ring - off) < len &&
+	    mmap((u8 *)p + (ring - off), 4096, prot, flags | MAP_FIXED, ring_fd, ring) == MAP_FAILED) {
 		munmap(p, len);
 		p = MAP_FAILED;
 	}
 	obj_put(o);
+	return p;
+}
+
+static void *soft_mmap(int fd, size_t len)
+{
+	void *p = MAP_FAILED;
+
+	if (len <= RUN_BYTES)
+		p = soft_fd_mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 	return p == MAP_FAILED ? NULL : p;
 }
 
@@ -372,6 +399,62 @@ static int soft_close(int fd)
 	close(fd);
 	obj_put(o);
 	return 0;
+}
+
+/* --- for who stands between a program and its system calls --- */
+
+bool soft_fd_is(int fd)
+{
+	return fd >= 0 && (u32)fd < FDS_MAX && __atomic_load_n(&fds.obj[fd], __ATOMIC_ACQUIRE);
+}
+
+bool soft_fd_system(int fd)
+{
+	struct soft_obj *o = table_get(fd);
+	bool r = o && o->kind == SOFT_SYSTEM;
+
+	obj_put(o);
+	return r;
+}
+
+bool soft_fd_bind(int fd, int as)
+{
+	struct soft_obj *o = fd >= 0 && (u32)fd < FDS_MAX ? table_get(as) : NULL;
+
+	if (!o)
+		return false;
+	pthread_mutex_lock(&fds.lock);
+	o = table_set(fd, o);
+	pthread_mutex_unlock(&fds.lock);
+	obj_put(o);
+	return true;
+}
+
+void soft_fd_unbind(int fd)
+{
+	obj_put(table_take(fd));
+}
+
+int soft_fd_next(int fd)
+{
+	for (u32 i = max(fd, 0); i < READ_ONCE(fds.end); i++)
+		if (soft_fd_is(i))
+			return i;
+	return -1;
+}
+
+/* What was behind the VMs stays where it is: it belongs to a process that still
+ * exists, and to threads that here do not. */
+void soft_forked(void)
+{
+	static struct soft_obj foreign, system;
+
+	fds.lock = (pthread_mutex_t)PTHREAD_MUTEX_INITIALIZER;
+	foreign = (struct soft_obj){ .kind = SOFT_FOREIGN, .refs = REFS_FOREVER };
+	system = (struct soft_obj){ .kind = SOFT_SYSTEM, .refs = REFS_FOREVER };
+	for (u32 i = 0; i < fds.end; i++)
+		if (fds.obj[i])
+			fds.obj[i] = fds.obj[i]->kind == SOFT_SYSTEM ? &system : &foreign;
 }
 
 const struct kvm_provider kvm_provider_soft = {

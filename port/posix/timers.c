@@ -4,6 +4,7 @@
 #include <sys/prctl.h>
 #include <time.h>
 #include "core/host.h"
+#include "port/posix/soft_fd.h"
 
 static struct {
 	pthread_once_t once;
@@ -181,4 +182,15 @@ void host_timer_fini(host_timer_t *t)
 	tm.timers--;
 	t->fn = NULL;
 	pthread_mutex_unlock(&tm.lock);
+}
+
+/* In a fork's child: the thread is gone, and what it was doing is unknown. */
+void host_timers_forked(void)
+{
+	tm.lock = (pthread_mutex_t)PTHREAD_MUTEX_INITIALIZER;
+	tm.idle = (pthread_cond_t)PTHREAD_COND_INITIALIZER;
+	tm.once = (pthread_once_t)PTHREAD_ONCE_INIT;
+	tm.heap = NULL;
+	tm.n = tm.cap = tm.timers = 0;
+	tm.started = false;
 }
