@@ -34,9 +34,10 @@ enum { EAX, EBX, ECX, EDX };
  * XSAVE RDRAND hypervisor */
 #define F1_ECX	(B(0) | B(1) | B(9) | B(13) | B(19) | B(20) | B(21) | B(22) | B(23) | \
 		 B(24) | B(25) | B(26) | B(30) | B(31))
-/* FSGSBASE TSC_ADJUST BMI1 SMEP BMI2 ERMS RDSEED ADX SMAP */
-#define F7_EBX	(B(0) | B(1) | B(3) | B(7) | B(8) | B(9) | B(18) | B(19) | B(20))
+/* FSGSBASE TSC_ADJUST BMI1 SMEP BMI2 ERMS RDSEED ADX SMAP SHA */
+#define F7_EBX	(B(0) | B(1) | B(3) | B(7) | B(8) | B(9) | B(18) | B(19) | B(20) | B(29))
 #define F7_ECX	(B(2) | B(22))		/* UMIP RDPID */
+#define FD1_EAX	(B(0) | B(1) | B(2))	/* XSAVEOPT XSAVEC XGETBV1 */
 #define F7_EDX	B(4)			/* FSRM: string moves are the fastest copy */
 /* LAHF CR8-legacy ABM PREFETCHW */
 #define F81_ECX	(B(0) | B(4) | B(5) | B(8))
@@ -93,6 +94,9 @@ static void leaf_basic(u32 leaf, u32 sub, u32 o[4])
 		if (sub == 0) {
 			o[EAX] = XCR0_SUPPORTED;
 			o[EBX] = o[ECX] = XSAVE_SIZE;
+		} else if (sub == 1) {
+			o[EAX] = FD1_EAX;
+			o[EBX] = XSAVE_SIZE;
 		}
 		break;
 	}
