@@ -92,8 +92,10 @@ static void long_without_pae(struct kvm_sregs *s)
 
 static long msr(uint32_t idx, uint64_t val, bool set)
 {
-	struct { struct kvm_msrs h; struct kvm_msr_entry e; } m = { { 1 }, { idx, 0, val } };
+	union { struct kvm_msrs h; char room[64]; } m = { .room = { 0 } };
 
+	m.h.nmsrs = 1;
+	m.h.entries[0] = (struct kvm_msr_entry){ idx, 0, val };
 	return CPU(set ? KVM_SET_MSRS : KVM_GET_MSRS, &m);
 }
 
@@ -137,8 +139,9 @@ static long interrupt(uint32_t n)
 
 static long sigmask(uint32_t len)
 {
-	struct { struct kvm_signal_mask h; char set[128]; } m = { { len }, { 0 } };
+	union { struct kvm_signal_mask h; char room[128]; } m = { .room = { 0 } };
 
+	m.h.len = len;
 	return CPU(KVM_SET_SIGNAL_MASK, &m);
 }
 
@@ -165,9 +168,12 @@ static long msi(uint32_t flags)
 
 static long routes(uint32_t n, uint32_t flags, uint32_t type, uint32_t chip, uint32_t pin)
 {
-	struct { struct kvm_irq_routing h; struct kvm_irq_routing_entry e; } r = {
-		{ n, flags }, { .gsi = 0, .type = type, .u.irqchip = { chip, pin } } };
+	union { struct kvm_irq_routing h; char room[64]; } r = { .room = { 0 } };
 
+	r.h.nr = n;
+	r.h.flags = flags;
+	r.h.entries[0] = (struct kvm_irq_routing_entry){ .type = type,
+							 .u.irqchip = { chip, pin } };
 	return VM(KVM_SET_GSI_ROUTING, &r);
 }
 

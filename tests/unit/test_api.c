@@ -153,14 +153,15 @@ static void supported_cpuid_wants_room(void **state)
 
 static void system_feature_msrs(void **state)
 {
-	struct {
-		struct kvm_msrs h;
-		struct kvm_msr_entry e[2];
-	} m = { { .nmsrs = 2 }, { { .index = 0xc0011029 }, { .index = 0x10 } } };
+	struct kvm_msrs *m = calloc(1, sizeof(*m) + 2 * sizeof(m->entries[0]));
 	u64 cap = 0;
 
-	assert_int_equal(sys_call(KVM_GET_MSRS, &m), 1);
-	assert_int_equal(m.e[0].data, 2);
+	m->nmsrs = 2;
+	m->entries[0].index = 0xc0011029;
+	m->entries[1].index = 0x10;
+	assert_int_equal(sys_call(KVM_GET_MSRS, m), 1);
+	assert_int_equal(m->entries[0].data, 2);
+	free(m);
 	assert_int_equal(sys_call(KVM_X86_GET_MCE_CAP_SUPPORTED, &cap), 0);
 	assert_true(cap & MSR_MCG_CAP);
 }
@@ -697,18 +698,18 @@ static void mp_state_round_trip(void **state)
 
 static void signal_mask_length_is_checked(void **state)
 {
-	struct {
-		struct kvm_signal_mask h;
-		u8 set[16];
-	} m = { { .len = 8 }, { 0xff } };
+	struct kvm_signal_mask *m = calloc(1, sizeof(*m) + 16);
 
-	assert_int_equal(vcpu_call(KVM_SET_SIGNAL_MASK, &m), 0);
+	m->len = 8;
+	m->sigset[0] = 0xff;
+	assert_int_equal(vcpu_call(KVM_SET_SIGNAL_MASK, m), 0);
 	assert_true(v->sigmask_set);
 	assert_int_equal(v->sigmask, 0xff);
-	m.h.len = 16;
-	assert_int_equal(vcpu_call(KVM_SET_SIGNAL_MASK, &m), -EINVAL);
-	m.h.len = 0xffffffff;
-	assert_int_equal(vcpu_call(KVM_SET_SIGNAL_MASK, &m), -EINVAL);
+	m->len = 16;
+	assert_int_equal(vcpu_call(KVM_SET_SIGNAL_MASK, m), -EINVAL);
+	m->len = 0xffffffff;
+	assert_int_equal(vcpu_call(KVM_SET_SIGNAL_MASK, m), -EINVAL);
+	free(m);
 	assert_int_equal(vcpu_call(KVM_SET_SIGNAL_MASK, NULL), 0);
 	assert_false(v->sigmask_set);
 }
@@ -730,17 +731,18 @@ static void cpuid_calls_are_bounded(void **state)
 
 static void msrs_stop_at_the_first_refused(void **state)
 {
-	struct {
-		struct kvm_msrs h;
-		struct kvm_msr_entry e[3];
-	} m = { { .nmsrs = 3 },
-		{ { .index = 0x174, .data = 8 }, { .index = 0x4711 }, { .index = 0x175 } } };
+	struct kvm_msrs *m = calloc(1, sizeof(*m) + 3 * sizeof(m->entries[0]));
 
-	assert_int_equal(vcpu_call(KVM_SET_MSRS, &m), 1);
+	m->nmsrs = 3;
+	m->entries[0] = (struct kvm_msr_entry){ .index = 0x174, .data = 8 };
+	m->entries[1].index = 0x4711;
+	m->entries[2].index = 0x175;
+	assert_int_equal(vcpu_call(KVM_SET_MSRS, m), 1);
 	assert_int_equal(v->cpu.sysenter_cs, 8);
-	m.e[0].data = 0;
-	assert_int_equal(vcpu_call(KVM_GET_MSRS, &m), 1);
-	assert_int_equal(m.e[0].data, 8);
+	m->entries[0].data = 0;
+	assert_int_equal(vcpu_call(KVM_GET_MSRS, m), 1);
+	assert_int_equal(m->entries[0].data, 8);
+	free(m);
 }
 
 static void tsc_frequency_is_the_hosts(void **state)
