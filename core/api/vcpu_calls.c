@@ -208,6 +208,8 @@ static long vcpu_set_mp_state(void *obj, void *arg)
 		cs->base = (u64)v->sipi_vector << 12;
 		v->cpu.gpr[X86_RIP] = 0;
 		x86_mode_update(&v->cpu);
+		if (v->vm->engine->state_changed)
+			v->vm->engine->state_changed(v);
 		state = KVM_MP_STATE_RUNNABLE;
 	}
 	v->mp_state = state;

@@ -140,6 +140,7 @@ static int efer_set(struct vcpu *v, u32 idx, u64 val, bool host)
 		return 1;
 	v->cpu.efer = (val & ~(u64)X86_EFER_LMA) | (v->cpu.efer & X86_EFER_LMA);
 	x86_mode_update(&v->cpu);
+	v->cpu.env->flush(&v->cpu, X86_FLUSH_ALL, 0);	/* NX may mean something now */
 	return 0;
 }
 
@@ -324,13 +325,14 @@ static int ucode_set(struct vcpu *v, u32 idx, u64 val, bool host)
 
 static int misc_enable_set(struct vcpu *v, u32 idx, u64 val, bool host)
 {
-	const u64 read_only = 1ull << 12 | 1ull << 11 | 1ull << 7;
+	const u64 absent = 1ull << 12 | 1ull << 11;	/* PEBS, BTS unavailable */
+	const u64 pmu = 1ull << 7;			/* PMU available: writes are lost */
 	u64 old = v->msr[MS_MISC_ENABLE];
 
 	if (!host) {
-		if ((old ^ val) & read_only)
+		if ((old ^ val) & absent)
 			return 1;
-		val = (val & ~8ull) | (old & 8);
+		val = (val & ~pmu) | (old & pmu);
 	}
 	v->msr[MS_MISC_ENABLE] = val;
 	return 0;
