@@ -1,10 +1,27 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-# make fuzz: every tests/fuzz/fuzz_NAME.c as build/fuzz/fuzz_NAME. How each is
-# built is in make/fuzz_NAME.mk, which makes build/fuzz/NAME.
-FUZZERS := $(patsubst tests/fuzz/fuzz_%.c,$(B)/fuzz/fuzz_%,$(wildcard tests/fuzz/fuzz_*.c))
+# make fuzz: build/fuzz/fuzz_NAME from tests/fuzz/fuzz_NAME.c, by libFuzzer,
+# against the tree and the test port, all with ASan and UBSan. Seeds:
+# tests/fuzz/corpus/NAME/.
+FUZZ_CC	 ?= clang-14
+FUZZ_SAN := -fsanitize=address,undefined -fno-sanitize=alignment -fno-sanitize-recover=undefined
+FUZZ_OBJ := $(B)/fuzz/obj
+FUZZLIB	 := $(FUZZ_OBJ)/lib.a
+FUZZERS	 := $(patsubst tests/fuzz/%.c,$(B)/fuzz/%,$(sort $(wildcard tests/fuzz/fuzz_*.c)))
 
-$(FUZZERS): $(B)/fuzz/fuzz_%: $(B)/fuzz/%
-	ln -f $< $@
+$(FUZZ_OBJ)/%.o: %.c
+	@mkdir -p $(@D)
+	$(Q)$(FUZZ_CC) $(CFLAGS_ALL) -O1 -Iport/test -DKVIST_TEST $(FUZZ_SAN) -fsanitize=fuzzer-no-link \
+		-fno-omit-frame-pointer -c -o $@ $<
+
+$(FUZZLIB): $(patsubst %.c,$(FUZZ_OBJ)/%.o,$(CORE) $(SOFT) $(filter-out vmm/kvm_device.c,$(VMM)) \
+	    $(filter-out cli/main.c,$(CLI)) $(wildcard port/test/*.c))
+	@rm -f $@
+	$(Q)ar rcs $@ $^
+
+$(B)/fuzz/fuzz_%: $(FUZZ_OBJ)/tests/fuzz/fuzz_%.o $(FUZZLIB)
+	@mkdir -p $(@D)
+	$(Q)$(FUZZ_CC) -pthread $(FUZZ_SAN) -fsanitize=fuzzer -o $@ $^ $(PKG_LIBS)
+
 fuzz: $(FUZZERS)
-
 .PHONY: fuzz
+-include $(wildcard $(FUZZ_OBJ)/*/*.d $(FUZZ_OBJ)/*/*/*.d)
