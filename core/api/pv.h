@@ -13,9 +13,9 @@ struct vcpu;
 struct vm;
 
 /* CPUID 40000001h EAX: what is offered. */
-#define PV_FEATURES	(1u << 0 | 1u << 1 | 1u << 3 | 1u << 7 | 1u << 24)
+#define PV_FEATURES	(1u << 0 | 1u << 1 | 1u << 3 | 1u << 7 | 1u << 11 | 1u << 24)
 /* CLOCKSOURCE, NOP_IO_DELAY, CLOCKSOURCE2, PV_UNHALT (a vCPU that waits for a
- * lock halts until the holder kicks it), CLOCKSOURCE_STABLE */
+ * lock halts until the holder kicks it), PV_SEND_IPI, CLOCKSOURCE_STABLE */
 
 /* Is idx one of the paravirtual MSRs? Then read and write: 0 or 1 (#GP). */
 bool pv_is_msr(u32 idx);

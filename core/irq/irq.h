@@ -90,6 +90,11 @@ void lapic_tsc_changed(struct vcpu *v);
 u64 lapic_get_cr8(struct vcpu *v);
 void lapic_set_cr8(struct vcpu *v, u64 val);
 
+/* One interrupt, as ICR says, to each vCPU that has a bit in map: APIC IDs first
+ * to first + 127. Returns how many took it. icr has none of LAPIC_ICR_DESTS. */
+#define LAPIC_ICR_DESTS		(1u << 11 | 3u << 18)	/* logical, shorthand */
+int lapic_send_map(struct vcpu *src, const u64 map[2], u32 first, u32 icr);
+
 /* Does an interrupt wait that could be taken now if IF allowed it? Counts the
  * PIC where its output reaches this vCPU (LVT0 ExtINT, virtual wire). */
 bool vcpu_intr_pending(struct vcpu *v);

@@ -174,3 +174,20 @@ void lapic_icr(struct lapic *a, u32 lo, u32 dest)
 		m.level = false;
 	lapic_send(a->v->vm, a->v, &m);
 }
+
+int lapic_send_map(struct vcpu *src, const u64 map[2], u32 first, u32 icr)
+{
+	struct irq_msg m = { .vector = icr, .mode = icr >> 8 & 7, .assert = true };
+	struct vcpu *v;
+	unsigned int i;
+	int sent = 0;
+
+	for (i = 0; i < 128; i++) {
+		if (!(map[i / 64] >> (i % 64) & 1) || first + i < first)
+			continue;
+		v = vm_vcpu_by_id(src->vm, first + i);
+		if (v && v->apic && READ_ONCE(v->apic->mode) != LAPIC_OFF)
+			sent += deliver(v->apic, &m);
+	}
+	return sent;
+}

@@ -211,7 +211,8 @@ static int env_pio(struct x86_cpu *c, u16 port, unsigned int size, bool in,
 	struct kvm_run *run = v->run;
 
 	if (v->io.pio_done) {
-		v->io.pio_done = false;
+		/* Stays so until the instruction retires: INS may have to ask
+		 * user space once more, for its store. */
 		if (in)
 			memcpy(data, pio_page(v), size * count);
 		return RUN_OK;
@@ -272,28 +273,59 @@ static void env_set_cr8(struct x86_cpu *c, u64 val)
 		v->cr8 = val & 15;
 }
 
-/* Documentation/virt/kvm/x86/hypercalls.rst: number in RAX, result too. */
+/* --- hypercalls: Documentation/virt/kvm/x86/hypercalls.rst --- */
+
+#define HC_VAPIC_POLL_IRQ	1
+#define HC_KICK_CPU		5
+#define HC_SEND_IPI		10
+#define HC_EPERM		1
+#define HC_EINVAL		22
+#define HC_ENOSYS		1000
+
+static void hc_kick(struct vm *vm, u64 apic_id)
+{
+	struct vcpu *other = apic_id <= ~0u ? vm_vcpu_by_id(vm, apic_id) : NULL;
+
+	if (!other)
+		return;
+	__atomic_store_n(&other->unhalt, 1, __ATOMIC_SEQ_CST);
+	vcpu_kick(other);
+}
+
+/* A bitmap of targets in RBX and RCX, the first one's APIC ID, ICR. */
+static s64 hc_send_ipi(struct vcpu *v, const u64 *gpr, bool wide)
+{
+	u64 map[2] = { gpr[X86_RBX], gpr[X86_RCX] };
+
+	if (!v->apic)
+		return -HC_ENOSYS;
+	if (!wide) {
+		map[0] = (u32)map[0] | map[1] << 32;
+		map[1] = 0;
+	}
+	if (gpr[X86_RSI] & LAPIC_ICR_DESTS)
+		return -HC_EINVAL;
+	return lapic_send_map(v, map, gpr[X86_RDX], gpr[X86_RSI]);
+}
+
+/* Number in RAX, result too. */
 static int env_hypercall(struct x86_cpu *c)
 {
-	struct vcpu *v = cpu_vcpu(c), *other;
-	u64 ret = (u64)-1000;			/* -KVM_ENOSYS */
-	u32 i;
+	struct vcpu *v = cpu_vcpu(c);
+	bool wide = c->mode == X86_MODE64;
+	s64 ret = -HC_ENOSYS;
 
-	if (c->cpl)
-		ret = (u64)-1;			/* -KVM_EPERM */
-	else if (c->gpr[X86_RAX] == 1)		/* KVM_HC_VAPIC_POLL_IRQ */
+	if (c->cpl) {
+		ret = -HC_EPERM;
+	} else if (c->gpr[X86_RAX] == HC_VAPIC_POLL_IRQ) {
 		ret = 0;
-	else if (c->gpr[X86_RAX] == 5) {	/* KVM_HC_KICK_CPU: APIC id in RCX */
-		for (i = 0; i < READ_ONCE(v->vm->n_vcpus); i++) {
-			other = v->vm->vcpu[i];
-			if (other->id == c->gpr[X86_RCX]) {
-				__atomic_store_n(&other->unhalt, 1, __ATOMIC_SEQ_CST);
-				vcpu_kick(other);
-			}
-		}
+	} else if (c->gpr[X86_RAX] == HC_KICK_CPU) {
+		hc_kick(v->vm, c->gpr[X86_RCX]);
 		ret = 0;
+	} else if (c->gpr[X86_RAX] == HC_SEND_IPI) {
+		ret = hc_send_ipi(v, c->gpr, wide);
 	}
-	x86_reg_set(c, X86_RAX * 8, c->mode == X86_MODE64 ? 8 : 4, ret);
+	x86_reg_set(c, X86_RAX * 8, wide ? 8 : 4, ret);
 	return RUN_OK;
 }
 

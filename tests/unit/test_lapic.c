@@ -53,6 +53,20 @@ static unsigned int who(u8 vector)
 
 #define LOGICAL	0x800u
 
+static void map_of_apic_ids_reaches_those_that_exist(void **state)
+{
+	static const u64 three[2] = { 0x7f }, far[2] = { ~0ull, ~0ull }, high[2] = { 0, 1 };
+
+	x2apic(3);
+	assert_int_equal(lapic_send_map(cpu[0], three, 1, 0x40), 2);
+	assert_int_equal(who(0x40), 6);
+	assert_int_equal(lapic_send_map(cpu[0], far, 0xffffffff, 0x40), 0);	/* no wrap */
+	assert_int_equal(lapic_send_map(cpu[1], high, 0xffffffc0, 0x40), 0);
+	assert_int_equal(lapic_send_map(cpu[1], far, 0, 0), 0);	/* illegal vector */
+	assert_int_equal(lapic_send_map(cpu[1], three, 0, LAPIC_DM_NMI << 8), 3);
+	assert_int_equal(cpu[2]->nmi_pending, 1);
+}
+
 /* --- registers --- */
 
 static void reset_state_is_architectural(void **state)
@@ -980,6 +994,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		T(reset_state_is_architectural),
+		T(map_of_apic_ids_reaches_those_that_exist),
 		T(disabled_apic_takes_no_fixed_interrupt),
 		T(software_disable_masks_lvts),
 		T(mmio_wants_aligned_dwords),

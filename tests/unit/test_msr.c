@@ -127,6 +127,8 @@ static void misc_enable_keeps_read_only_bits(void **state)
 {
 	assert_int_equal(msr_write(v, 0x1a0, 1, GUEST), 1);	/* clears PEBS unavailable */
 	assert_int_equal(msr_write(v, 0x1a0, 1 << 12 | 1 << 11 | 1, GUEST), 0);
+	assert_int_equal(msr_write(v, 0x1a0, 1 << 12 | 1 << 11 | 1 << 7 | 1 << 3, GUEST), 0);
+	assert_int_equal(get(0x1a0), 1 << 12 | 1 << 11 | 1 << 3);	/* no PMU, whatever is said */
 	assert_int_equal(msr_write(v, 0x1a0, 1, HOST), 0);
 	assert_int_equal(get(0x1a0), 1);
 }

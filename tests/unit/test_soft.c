@@ -114,6 +114,27 @@ static void in_takes_what_user_space_left(void **state)
 	assert_int_equal(b->v->cpu.gpr[X86_RAX] & 0xffff, 0xabcd);
 }
 
+static void ins_to_mmio_reads_the_port_once(void **state)
+{
+	struct bed *b = *state;
+	struct kvm_run *run = b->v->run;
+
+	b->v->cpu.seg[X86_ES].base = 0xd00000;
+	x86_mode_update(&b->v->cpu);
+	LOAD(b, 0xb9, 0x02, 0x00, 0xf3, 0x6d, 0xf4);	/* mov cx, 2; rep insw; hlt */
+	for (unsigned int i = 0; i < 2; i++) {
+		run_to(b, KVM_EXIT_IO);
+		assert_int_equal(run->io.count, 1);
+		memcpy((u8 *)run + run->io.data_offset, i ? "\x33\x44" : "\x11\x22", 2);
+		run_to(b, KVM_EXIT_MMIO);
+		assert_true(run->mmio.is_write);
+		assert_int_equal(run->mmio.phys_addr, 0xd00000 + 2 * i);
+		assert_memory_equal(run->mmio.data, i ? "\x33\x44" : "\x11\x22", 2);
+	}
+	run_to(b, KVM_EXIT_HLT);
+	assert_int_equal(b->v->cpu.gpr[X86_RDI], 4);
+}
+
 static void immediate_exit_finishes_the_answered_instruction_first(void **state)
 {
 	struct bed *b = *state;
@@ -340,6 +361,7 @@ int main(void)
 		T(hlt_leaves_to_user_space_without_irqchip),
 		T(out_shows_data_and_retires_on_the_next_run),
 		T(in_takes_what_user_space_left),
+		T(ins_to_mmio_reads_the_port_once),
 		T(immediate_exit_finishes_the_answered_instruction_first),
 		T(mmio_read_and_write_replay_once_each),
 		T(string_from_mmio_commits_each_iteration),
