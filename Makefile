@@ -21,8 +21,7 @@ CFLAGS_ALL := -std=gnu11 -D_GNU_SOURCE -g -pthread $(WARN) $(if $(WERROR),-Werro
 SAN	:= -fsanitize=address,undefined -fno-sanitize=alignment -fno-sanitize-recover=undefined -fno-omit-frame-pointer
 # Plain names: slirp's .pc file asks for GLib's development files, which its
 # headers do not use.
-PKG_CFLAGS :=
-PKG_LIBS := -lslirp -luring -llzma -lzstd -lz -llz4
+LIBS := -lslirp -luring -llzma -lzstd -lz -llz4
 
 CORE	:= $(sort $(wildcard core/*/*.c core/*.c))
 SOFT	:= $(sort $(wildcard engine/soft/*.c))
@@ -37,7 +36,7 @@ all: $(B)/kvist
 define variant
 $(B)/$(1)/%.o: %.c
 	@mkdir -p $$(@D)
-	$$(Q)$$(CC) $$(CFLAGS_ALL) $(2) -Iport/$(3) $$(PKG_CFLAGS) -c -o $$@ $$<
+	$$(Q)$$(CC) $$(CFLAGS_ALL) $(2) -Iport/$(3) -c -o $$@ $$<
 endef
 $(eval $(call variant,rel,-O2 -fno-plt,posix))
 $(eval $(call variant,dbg,-O1 $(SAN),posix))
@@ -50,10 +49,10 @@ all: $(B)/debug/kvist
 endif
 
 $(B)/kvist: $(call obj,rel,$(PROG))
-	$(Q)$(CC) -pthread -o $@ $^ $(PKG_LIBS)
+	$(Q)$(CC) -pthread -o $@ $^ $(LIBS)
 $(B)/debug/kvist: $(call obj,dbg,$(PROG))
 	@mkdir -p $(@D)
-	$(Q)$(CC) -pthread $(SAN) -o $@ $^ $(PKG_LIBS)
+	$(Q)$(CC) -pthread $(SAN) -o $@ $^ $(LIBS)
 
 # The core and the software engine, for other programs of the tree.
 $(B)/libkvist.a: $(call obj,rel,$(CORE) $(SOFT) $(POSIX))
@@ -69,7 +68,7 @@ $(TESTLIB): $(call obj,test,$(CORE) $(SOFT) $(filter-out vmm/kvm_device.c,$(VMM)
 UNITS	:= $(patsubst tests/unit/test_%.c,$(B)/unit/%,$(sort $(wildcard tests/unit/test_*.c)))
 $(B)/unit/%: $(B)/test/tests/unit/test_%.o $(TESTLIB)
 	@mkdir -p $(@D)
-	$(Q)$(CC) -pthread $(SAN) -o $@ $< $(TESTLIB) $(PKG_LIBS) -lcmocka
+	$(Q)$(CC) -pthread $(SAN) -o $@ $< $(TESTLIB) $(LIBS) -lcmocka
 unit: $(UNITS)
 
 clean:

@@ -44,7 +44,7 @@ install_now()
 	return $rc
 }
 
-PKG_BUILD="gcc make libc6-dev pkg-config libslirp-dev libglib2.0-dev liburing-dev liblzma-dev libzstd-dev zlib1g-dev liblz4-dev"
+PKG_BUILD="gcc make libc6-dev libslirp-dev liburing-dev liblzma-dev libzstd-dev zlib1g-dev liblz4-dev"
 PKG_GUEST="mmdebstrap e2fsprogs busybox-static cpio kmod"
 
 build_kvist()
