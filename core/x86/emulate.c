@@ -75,7 +75,8 @@ int x86_emulate(struct x86_cpu *c, x86_exec_fn (*extra)(const struct x86_insn *)
 
 	if (r == RUN_FAULT)
 		return x86_deliver_exc(c);
-	if (r != RUN_OK && r != RUN_END)
+	/* A trap ends a HLT at once. */
+	if (r != RUN_OK && r != RUN_END && !(r == RUN_HALT && trap))
 		return r;
 	if (!trap || c->shadow & X86_SHADOW_MOVSS)
 		return RUN_OK;

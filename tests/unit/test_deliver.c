@@ -653,6 +653,13 @@ static void emulate_delivers_and_steps(void **state)
 	assert_int_equal(C->gpr[X86_RIP], HANDLER);
 	assert_int_equal(slot(0, 8), BED_CODE + 1);
 	assert_true(C->dr[6] & 1 << 14);
+	/* A trap ends a HLT. */
+	C->gpr[X86_RIP] = BED_CODE + 0x10;
+	C->rflags |= X86_F_TF;
+	bed_put(BED_CODE + 0x10, "\xf4", 1);
+	assert_int_equal(x86_emulate(C, NULL), RUN_OK);
+	assert_int_equal(C->gpr[X86_RIP], HANDLER);
+	assert_int_equal(slot(0, 8), BED_CODE + 0x11);
 }
 
 int main(void)
