@@ -327,6 +327,7 @@ static void tell_user(struct vcpu *v)
 int vcpu_run(struct vcpu *v)
 {
 	struct kvm_run *run = v->run;
+	u32 before = run->exit_reason;
 	int r;
 
 	run->exit_reason = KVM_EXIT_UNKNOWN;
@@ -340,8 +341,10 @@ int vcpu_run(struct vcpu *v)
 	guest_leave(v);
 	if (r == RUN_SHUTDOWN)
 		run->exit_reason = KVM_EXIT_SHUTDOWN;
+	/* immediate_exit leaves the last exit readable: who asks for it only
+	 * wants that exit's instruction finished. */
 	if (r == -EINTR)
-		run->exit_reason = KVM_EXIT_INTR;
+		run->exit_reason = READ_ONCE(run->immediate_exit) ? before : KVM_EXIT_INTR;
 	tell_user(v);
 	return r < 0 ? r : 0;
 }
