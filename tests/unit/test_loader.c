@@ -386,6 +386,18 @@ static void what_is_no_image_is_named(void **state)
 	assert_said("not a regular file");
 }
 
+static void entry_outside_memory_is_refused(void **state)
+{
+	u64 far = RAM_SIZE;
+	struct boot_state st;
+
+	make_elf64(false, LOAD_AT);
+	memcpy(img.p + offsetof(Elf64_Ehdr, e_entry), &far, sizeof(far));
+	said_nothing_yet();
+	assert_int_equal(load_image(&st), -EINVAL);
+	assert_said("where no memory is");
+}
+
 static void truncated_elf_is_refused_at_any_length(void **state)
 {
 	size_t full;
@@ -612,6 +624,7 @@ int main(void)
 		T(each_compressed_payload_is_unpacked),
 		T(unknown_payload_boots_itself),
 		T(what_is_no_image_is_named),
+		T(entry_outside_memory_is_refused),
 		T(truncated_elf_is_refused_at_any_length),
 		T(truncated_bzimage_is_refused_at_any_length),
 		T(corrupt_payload_is_refused),

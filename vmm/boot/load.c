@@ -170,6 +170,9 @@ int boot_load(struct ram *ram, const struct boot_request *req, struct boot_state
 		err = multiboot_load(&b, &img, out);
 	else
 		err = fail(0, "kernel %s: not a bzImage, ELF or Multiboot image", req->kernel);
+	if (!err && !ram_ptr(ram, out->entry, 1))
+		err = fail(0, "kernel %s: starts at %#llx, where no memory is", req->kernel,
+			   (unsigned long long)out->entry);
 out:
 	file_free(&img);
 	file_free(&b.initrd);
