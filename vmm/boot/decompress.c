@@ -10,6 +10,10 @@
 #include <zstd.h>
 #include "vmm/boot/boot.h"
 
+/* What a decoder may take: Linux's own builds use dictionaries of up to 128 MiB. */
+#define MEMORY_MAX	(256ull << 20)
+#define WINDOW_LOG_MAX	27
+
 /* Each unpacks into out[0..cap), sets *used to what it wrote; 0 or -EBADMSG, -ENOMEM.
  * Data after the end of the stream (the appended size) is ignored. */
 typedef int unpack_fn(const u8 *in, size_t n, u8 *out, size_t cap, size_t *used);
@@ -41,7 +45,7 @@ static int run_lzma(lzma_stream *s, const u8 *in, size_t n, u8 *out, size_t cap,
 	while (r == LZMA_OK && s->avail_in && s->avail_out);
 	*used = cap - s->avail_out;
 	lzma_end(s);
-	if (r == LZMA_MEM_ERROR)
+	if (r == LZMA_MEM_ERROR || r == LZMA_MEMLIMIT_ERROR)
 		return -ENOMEM;
 	return r == LZMA_STREAM_END || (r == LZMA_OK && !s->avail_out) ? 0 : -EBADMSG;
 }
@@ -50,7 +54,7 @@ static int unpack_xz(const u8 *in, size_t n, u8 *out, size_t cap, size_t *used)
 {
 	lzma_stream s = LZMA_STREAM_INIT;
 
-	if (lzma_stream_decoder(&s, UINT64_MAX, 0) != LZMA_OK)
+	if (lzma_stream_decoder(&s, MEMORY_MAX, 0) != LZMA_OK)
 		return -ENOMEM;
 	return run_lzma(&s, in, n, out, cap, used);
 }
@@ -59,7 +63,7 @@ static int unpack_lzma(const u8 *in, size_t n, u8 *out, size_t cap, size_t *used
 {
 	lzma_stream s = LZMA_STREAM_INIT;
 
-	if (lzma_alone_decoder(&s, UINT64_MAX) != LZMA_OK)
+	if (lzma_alone_decoder(&s, MEMORY_MAX) != LZMA_OK)
 		return -ENOMEM;
 	return run_lzma(&s, in, n, out, cap, used);
 }
@@ -73,7 +77,7 @@ static int unpack_zstd(const u8 *in, size_t n, u8 *out, size_t cap, size_t *used
 
 	if (!d)
 		return -ENOMEM;
-	ZSTD_DCtx_setParameter(d, ZSTD_d_windowLogMax, 31);
+	ZSTD_DCtx_setParameter(d, ZSTD_d_windowLogMax, WINDOW_LOG_MAX);
 	do
 		r = ZSTD_decompressStream(d, &o, &i);
 	while (r && !ZSTD_isError(r) && i.pos < i.size && o.pos < o.size);
