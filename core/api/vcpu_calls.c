@@ -5,6 +5,7 @@
 #include "core/api/pv.h"
 #include "core/api/vcpu_state.h"
 #include "core/x86/cpuid.h"
+#include "core/x86/debug.h"
 #include "core/x86/msr.h"
 
 #define SIGSET_BYTES	8u	/* the kernel's sigset_t */
@@ -235,6 +236,7 @@ static long vcpu_guest_debug(void *obj, void *arg)
 		memcpy(v->guest_dr, d->arch.debugreg, sizeof(v->guest_dr));
 	else
 		memset(v->guest_dr, 0, sizeof(v->guest_dr));
+	x86_debug_changed(&v->cpu);
 	if (v->vm->engine->state_changed)
 		v->vm->engine->state_changed(v);
 	return 0;

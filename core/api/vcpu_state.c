@@ -2,6 +2,7 @@
 #include "core/vm.h"
 #include "core/api/vcpu_state.h"
 #include "core/x86/cpuid.h"
+#include "core/x86/debug.h"
 #include "core/x86/flags.h"
 #include "core/x86/msr.h"
 #include "core/x86/walk.h"
@@ -332,6 +333,7 @@ long vcpu_set_debugregs(void *obj, void *arg)
 	memcpy(v->cpu.dr, d->db, sizeof(d->db));
 	v->cpu.dr[6] = d->dr6;
 	v->cpu.dr[7] = d->dr7;
+	x86_debug_changed(&v->cpu);
 	state_written(v);
 	return 0;
 }

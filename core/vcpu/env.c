@@ -10,6 +10,7 @@
  */
 #include "core/vm.h"
 #include "core/x86/cpuid.h"
+#include "core/x86/debug.h"
 #include "core/x86/msr.h"
 #include "core/x86/walk.h"
 
@@ -182,6 +183,14 @@ static void env_mode_changed(struct x86_cpu *c)
 		v->vm->engine->mode_changed(v);
 }
 
+/* A debugger's breakpoints take the place of the guest's. */
+static void env_debug_changed(struct x86_cpu *c)
+{
+	struct vcpu *v = cpu_vcpu(c);
+
+	x86_watch(c, v->guest_debug & KVM_GUESTDBG_USE_HW_BP ? v->guest_dr : c->dr);
+}
+
 /* --- ports --- */
 
 static u8 *pio_page(struct vcpu *v)
@@ -346,6 +355,7 @@ const struct x86_env vcpu_env = {
 	.filled = env_filled,
 	.flush = env_flush,
 	.mode_changed = env_mode_changed,
+	.debug_changed = env_debug_changed,
 	.pio = env_pio,
 	.rdmsr = env_rdmsr,
 	.wrmsr = env_wrmsr,

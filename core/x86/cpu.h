@@ -207,6 +207,8 @@ struct x86_cpu {
 	struct x86_dtable gdt, idt;
 	u64 cr0, cr2, cr3, cr4, efer, xcr0, xss;
 	u64 dr[8];		/* 0-3, 6, 7 used */
+	const u64 *watch;	/* data breakpoints: dr, a debugger's; NULL: none */
+	u32 watch_hit;		/* DR6 bits, see debug.h */
 	u64 pdpte[4];		/* PAE: loaded with CR3 */
 	u32 pkru;
 
@@ -245,6 +247,8 @@ struct x86_env {
 	void (*flush)(struct x86_cpu *c, enum x86_flush what, u64 lin);
 	/* CPL, RFLAGS.AC, CR0/CR4/EFER or segments changed: choose cpu->tlb. */
 	void (*mode_changed)(struct x86_cpu *c);
+	/* Debug registers changed: calls x86_watch(). NULL: with cpu->dr. */
+	void (*debug_changed)(struct x86_cpu *c);
 	/*
 	 * Port I/O of count elements of size 1, 2 or 4. in: fills data.
 	 * RUN_OK or RUN_EXIT (then call again with the same arguments).

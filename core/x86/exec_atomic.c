@@ -160,10 +160,17 @@ static int cas16_slow(struct x86_cpu *c, const struct x86_insn *in, u64 ea, u64 
 		      const u64 val[2], bool *ok)
 {
 	u64 was[2];
+	u64 p;
 	int r = x86_probe(c, in->seg, ea, 16, true);
 
 	if (r)
 		return r;
+	/* The page may be in the TLB now. Others on it use the host's. */
+	p = x86_host_ptr(c, in->seg, ea, 16, true);
+	if (p) {
+		*ok = host_cas16(p, old, val);
+		return RUN_OK;
+	}
 	if (c->env->bus_lock)
 		c->env->bus_lock(c);
 	r = x86_load_buf(c, in->seg, ea, was, 16);

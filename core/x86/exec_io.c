@@ -3,6 +3,7 @@
  * exec_io.c - in out ins outs. After RUN_EXIT the instruction runs again and
  * asks for the same transfer; so nothing is changed before env->pio succeeds.
  */
+#include "core/x86/debug.h"
 #include "core/x86/exec_int.h"
 #include "core/x86/sys.h"
 
@@ -13,6 +14,16 @@ static u16 io_port(const struct x86_cpu *c, const struct x86_insn *in)
 	return in->form == FORM_I ? (u8)in->imm : (u16)c->gpr[X86_RDX];
 }
 
+static int io_pass(struct x86_cpu *c, u16 port, unsigned int size, bool in, void *data,
+		   unsigned int n)
+{
+	int r = c->env->pio(c, port, size, in, data, n);
+
+	if (unlikely(c->watch) && !r)
+		x86_watch_io(c, port, size);
+	return r;
+}
+
 EXEC(io_in)
 {
 	u16 port = io_port(c, in);
@@ -20,7 +31,7 @@ EXEC(io_in)
 	int r = x86_io_allowed(c, port, in->opsize);
 
 	if (!r)
-		r = c->env->pio(c, port, in->opsize, true, &v, 1);
+		r = io_pass(c, port, in->opsize, true, &v, 1);
 	if (!r)
 		x86_reg_set(c, 8 * X86_RAX, in->opsize, v);
 	return r;
@@ -32,7 +43,7 @@ EXEC(io_out)
 	u32 v = c->gpr[X86_RAX];
 	int r = x86_io_allowed(c, port, in->opsize);
 
-	return r ? r : c->env->pio(c, port, in->opsize, false, &v, 1);
+	return r ? r : io_pass(c, port, in->opsize, false, &v, 1);
 }
 
 /*
@@ -108,7 +119,7 @@ EXEC(io_ins)
 	/* What is read from a port cannot be put back. */
 	r = io_probe(c, in, X86_ES, ea, true, &n);
 	if (!r)
-		r = c->env->pio(c, port, in->opsize, true, buf, n);
+		r = io_pass(c, port, in->opsize, true, buf, n);
 	if (!r)
 		r = x86_store_buf(c, X86_ES, ea, buf, n * in->opsize);
 	return r ? r : io_step(c, in, X86_RDI, n, left);
@@ -130,7 +141,7 @@ EXEC(io_outs)
 	if (!r)
 		r = x86_load_buf(c, in->seg, ea, buf, n * in->opsize);
 	if (!r)
-		r = c->env->pio(c, port, in->opsize, false, buf, n);
+		r = io_pass(c, port, in->opsize, false, buf, n);
 	return r ? r : io_step(c, in, X86_RSI, n, left);
 }
 

@@ -8,7 +8,7 @@
  * a TLB miss, a page-crossing element) is done singly, and then ends the call:
  * the environment may count accesses by instruction, and the run goes on with
  * the TLB filled. A call moves at most STR_BUDGET bytes, so that interrupts
- * get in.
+ * get in; with TF one element, since each traps.
  */
 #include "core/x86/exec_int.h"
 
@@ -303,7 +303,7 @@ static __always_inline int str_rep(struct x86_cpu *c, const struct x86_insn *in,
 				   unsigned int size, str_run_fn run, str_one_fn one,
 				   unsigned int regs, bool compare)
 {
-	u64 budget = STR_BUDGET / size, res = c->cc_res, aux = c->cc_aux, left, n;
+	u64 budget = c->rflags & X86_F_TF ? 1 : STR_BUDGET / size, res = c->cc_res, aux = c->cc_aux, left, n;
 	int r = RUN_OK;
 
 	if (in->adsize == 4)

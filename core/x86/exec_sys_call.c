@@ -210,6 +210,12 @@ EXEC(into)
 /* Like a debug exception of the processor's own, without DPL check. */
 EXEC(int1)
 {
+	int r;
+
 	x86_raise(c, X86_DB);
-	return software(c, in, X86_DB, X86_EV_EXC);
+	c->exc.dr6 = c->watch_hit;	/* what MOV SS kept back */
+	r = software(c, in, X86_DB, X86_EV_EXC);
+	if (r == RUN_END)
+		c->watch_hit = 0;
+	return r;
 }

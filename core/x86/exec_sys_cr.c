@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* exec_sys_cr.c - MOV to and from control and debug registers, and the
  * instructions that change a part of them or the TLB. */
+#include "core/x86/debug.h"
 #include "core/x86/exec_sys.h"
 
 #define DR6_FIXED	0xffff0ff0ull
@@ -87,8 +88,7 @@ EXEC(mov_to_dr)
 	else if (n == 7)
 		val = (val & DR7_WRITABLE) | DR7_FIXED;
 	c->dr[n] = val;
-	if (c->env->mode_changed)
-		c->env->mode_changed(c);
+	x86_debug_changed(c);
 	return RUN_END;
 }
 

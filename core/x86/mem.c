@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* mem.c - the slow paths of mem.h. */
+#include "core/x86/debug.h"
 #include "core/x86/mem.h"
 #include "core/x86/seg.h"
 #include "core/x86/walk.h"
@@ -115,6 +116,14 @@ static int seg_span(struct x86_cpu *c, unsigned int seg, u64 ea, unsigned int n,
 	return r ? r : span_walk(c, lin, n, c->lin_mask, access, s);
 }
 
+static noinline void watch(struct x86_cpu *c, unsigned int seg, u64 ea, unsigned int n,
+			   bool write)
+{
+	u64 base = c->mode == X86_MODE64 ? c->eseg[seg].base : c->seg[seg].base;
+
+	x86_watch_data(c, (base + ea) & c->lin_mask, n, write);
+}
+
 int x86_load_slow(struct x86_cpu *c, unsigned int seg, u64 ea, unsigned int size, u64 *val)
 {
 	struct span s;
@@ -123,9 +132,12 @@ int x86_load_slow(struct x86_cpu *c, unsigned int seg, u64 ea, unsigned int size
 
 	if (!r)
 		r = span_read(c, &s, &v);
-	if (!r)
-		*val = v;
-	return r;
+	if (r)
+		return r;
+	*val = v;
+	if (unlikely(c->watch))
+		watch(c, seg, ea, size, false);
+	return RUN_OK;
 }
 
 int x86_store_slow(struct x86_cpu *c, unsigned int seg, u64 ea, unsigned int size, u64 val)
@@ -133,7 +145,11 @@ int x86_store_slow(struct x86_cpu *c, unsigned int seg, u64 ea, unsigned int siz
 	struct span s;
 	int r = seg_span(c, seg, ea, size, ACC_WRITE, &s);
 
-	return r ? r : span_write(c, &s, &val);
+	if (!r)
+		r = span_write(c, &s, &val);
+	if (unlikely(c->watch) && !r)
+		watch(c, seg, ea, size, true);
+	return r;
 }
 
 int x86_load_buf(struct x86_cpu *c, unsigned int seg, u64 ea, void *buf, unsigned int n)
@@ -147,7 +163,11 @@ int x86_load_buf(struct x86_cpu *c, unsigned int seg, u64 ea, void *buf, unsigne
 		return RUN_OK;
 	}
 	r = seg_span(c, seg, ea, n, ACC_READ, &s);
-	return r ? r : span_read(c, &s, buf);
+	if (!r)
+		r = span_read(c, &s, buf);
+	if (unlikely(c->watch) && !r)
+		watch(c, seg, ea, n, false);
+	return r;
 }
 
 int x86_store_buf(struct x86_cpu *c, unsigned int seg, u64 ea, const void *buf, unsigned int n)
@@ -161,7 +181,11 @@ int x86_store_buf(struct x86_cpu *c, unsigned int seg, u64 ea, const void *buf, 
 		return RUN_OK;
 	}
 	r = seg_span(c, seg, ea, n, ACC_WRITE, &s);
-	return r ? r : span_write(c, &s, buf);
+	if (!r)
+		r = span_write(c, &s, buf);
+	if (unlikely(c->watch) && !r)
+		watch(c, seg, ea, n, true);
+	return r;
 }
 
 int x86_probe(struct x86_cpu *c, unsigned int seg, u64 ea, unsigned int n, bool write)
@@ -180,6 +204,8 @@ int x86_rmw_begin_slow(struct x86_cpu *c, struct x86_rmw *m, u64 *old)
 
 	if (unlikely(r))
 		return r;
+	if (unlikely(c->watch))
+		watch(c, m->seg, m->ea, m->size, true);
 	/* The engine may have entered the page just now. */
 	m->hva = x86_host_ptr(c, m->seg, m->ea, m->size, true);
 	if (m->hva) {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* mode.c - what follows from control registers, segments and privilege; reset. */
+#include "core/x86/debug.h"
 #include "core/x86/seg.h"
 
 void x86_eseg_update(struct x86_cpu *c, unsigned int seg)
@@ -135,6 +136,8 @@ void x86_reset(struct x86_cpu *c, bool init)
 	memset(c->dr, 0, sizeof(c->dr));
 	c->dr[6] = 0xffff0ff0;
 	c->dr[7] = 0x400;
+	c->watch_hit = 0;
+	x86_debug_changed(c);
 	c->debugctl = 0;
 	c->cpl = 0;
 	c->shadow = 0;

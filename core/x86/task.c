@@ -7,6 +7,7 @@
  *
  * Source: SDM vol. 3, "Task Management".
  */
+#include "core/x86/debug.h"
 #include "core/x86/seg.h"
 
 #define TSS16_SIZE	0x2c
@@ -137,7 +138,10 @@ static void commit(struct x86_cpu *c, const struct x86_task *k, u64 d, const str
 		flags |= X86_F_NT;
 	x86_seg_set(c, X86_TR, k->sel, d | 2ull << 40);
 	c->cr0 |= X86_CR0_TS;
-	c->dr[7] &= ~DR7_LOCAL;
+	if (unlikely(c->dr[7] & DR7_LOCAL)) {
+		c->dr[7] &= ~DR7_LOCAL;
+		x86_debug_changed(c);
+	}
 	for (i = 0; i < 8; i++)
 		c->gpr[i] = t->wide ? t->gpr[i] : (c->gpr[i] & 0xffff0000) | t->gpr[i];
 	c->gpr[X86_RIP] = t->eip;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* run.c - the interpreter's loop: blocks at full speed, single instructions
  * where something has to be looked at after each. */
+#include "core/x86/debug.h"
 #include "engine/soft/soft.h"
 
 #define POLL_BLOCKS 2048	/* how often user space's immediate_exit is read */
@@ -12,7 +13,10 @@
 static int deliver_fault(struct vcpu *v)
 {
 	struct x86_exc exc = v->cpu.exc;
-	int r = x86_deliver_exc(&v->cpu);
+	int r;
+
+	v->cpu.watch_hit = 0;
+	r = x86_deliver_exc(&v->cpu);
 
 	if (r == RUN_EXIT) {
 		v->exc = exc;
@@ -124,17 +128,6 @@ static int debug_exit(struct vcpu *v, u32 vector, u64 dr6)
 	return RUN_EXIT;
 }
 
-/* Which of the four breakpoints in dr[] cover executing lin: DR6 bits. */
-static u32 exec_breakpoints(const u64 *dr, u64 lin)
-{
-	u32 hit = 0;
-
-	for (unsigned int i = 0; i < 4; i++)
-		if (dr[7] >> (2 * i) & 3 && !(dr[7] >> (16 + 4 * i) & 3) && dr[i] == lin)
-			hit |= 1u << i;
-	return hit;
-}
-
 /* Before an instruction: RUN_OK to execute it. */
 static int debug_before(struct vcpu *v, const struct x86_insn *in)
 {
@@ -147,11 +140,12 @@ static int debug_before(struct vcpu *v, const struct x86_insn *in)
 	if (v->guest_debug & KVM_GUESTDBG_USE_SW_BP && in->op == OP_int3)
 		return debug_exit(v, X86_BP, 0);
 	if (v->guest_debug & KVM_GUESTDBG_USE_HW_BP) {
-		hit = exec_breakpoints(v->guest_dr, lin);
+		hit = x86_break_exec(v->guest_dr, lin);
 		if (hit && !v->bp_passed)
 			return debug_exit(v, X86_DB, hit);
 	} else if (c->dr[7] & DR7_ENABLED && !(c->rflags & X86_F_RF)) {
-		hit = exec_breakpoints(c->dr, lin);
+		/* Even after MOV SS, on AMD processors. */
+		hit = x86_break_exec(c->dr, lin);
 		if (hit) {
 			x86_raise(c, X86_DB);
 			c->exc.dr6 = hit;
@@ -172,15 +166,30 @@ static bool clears_tf(const struct x86_insn *in)
 	return false;
 }
 
-static int trap_after(struct vcpu *v, bool tf, int r)
+/* Traps of an instruction that is done: single step, data breakpoints. */
+static int trap_after(struct vcpu *v, const struct x86_insn *in, bool tf, int r)
 {
-	if (v->guest_debug & KVM_GUESTDBG_SINGLESTEP)
-		return debug_exit(v, X86_DB, DR6_BS);
-	if (!tf)
+	u32 hit = v->cpu.watch_hit;
+
+	v->cpu.watch_hit = 0;
+	if (v->guest_debug & KVM_GUESTDBG_SINGLESTEP && !clears_tf(in))
+		return debug_exit(v, X86_DB, DR6_BS | hit);
+	if (v->guest_debug & KVM_GUESTDBG_USE_HW_BP && hit)
+		return debug_exit(v, X86_DB, hit);
+	if (tf && !clears_tf(in))
+		hit |= DR6_BS;
+	if (!hit)
 		return r;
 	x86_raise(&v->cpu, X86_DB);
-	v->cpu.exc.dr6 = DR6_BS;
+	v->cpu.exc.dr6 = hit;
 	return deliver_fault(v);
+}
+
+/* A breakpoint on a repeated instruction is met once, not with each piece. */
+static bool goes_on(const struct x86_cpu *c, const struct x86_insn *in, u64 rip)
+{
+	return in->flags & (IN_REP | IN_REPNE) && !(in->flags & IN_BRANCH) &&
+	       c->gpr[X86_RIP] == rip;
 }
 
 static int step(struct vcpu *v)
@@ -188,7 +197,8 @@ static int step(struct vcpu *v)
 	struct soft_vcpu *s = soft_of(v);
 	struct x86_cpu *c = &v->cpu;
 	bool tf = c->rflags & X86_F_TF, replay = vcpu_replaying(v);
-	u64 rf = c->rflags & X86_F_RF;
+	u64 rf = c->rflags & X86_F_RF, rip = c->gpr[X86_RIP];
+	u32 held = c->watch_hit;
 	u8 shadow = c->shadow;
 	struct soft_block *b;
 	const struct x86_insn *in;
@@ -206,7 +216,7 @@ static int step(struct vcpu *v)
 	c->shadow = 0;
 	c->rflags &= ~(u64)X86_F_RF;	/* for one instruction, unless that sets it */
 	s->block = b;
-	s->block_rip = c->gpr[X86_RIP];
+	s->block_rip = rip;
 	c->gpr[X86_RIP] += in->len;
 	s->insns++;
 	v->bp_passed = false;
@@ -214,6 +224,7 @@ static int step(struct vcpu *v)
 	if (r == RUN_EXIT || r < 0) {
 		c->shadow = shadow;
 		c->rflags |= rf;
+		c->watch_hit = held;
 	}
 	if (replay && r != RUN_EXIT && r >= 0)
 		vcpu_io_retired(v);
@@ -223,8 +234,10 @@ static int step(struct vcpu *v)
 		return RUN_END;		/* traps wait for the next instruction */
 	if (r == RUN_HALT && !tf)
 		return r;
-	if ((tf || v->guest_debug & KVM_GUESTDBG_SINGLESTEP) && !clears_tf(in))
-		return trap_after(v, tf, RUN_END);
+	if (goes_on(c, in, rip))
+		c->rflags |= X86_F_RF;
+	if (tf || c->watch_hit || v->guest_debug & KVM_GUESTDBG_SINGLESTEP)
+		return trap_after(v, in, tf, RUN_END);
 	return r == RUN_OK ? RUN_END : r;
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* tlb.c - the software TLBs, and keeping writes and decoded code apart. */
 #include <sched.h>
+#include "core/x86/debug.h"
 #include "engine/soft/soft.h"
 
 static void bank_clear(struct x86_tlb *t)
@@ -109,6 +110,8 @@ void soft_filled(struct vcpu *v, const void *xlat)
 	u32 *page;
 
 	if (x->access & ACC_FETCH)
+		return;
+	if (unlikely(v->cpu.watch) && x86_watch_page(&v->cpu, lin))
 		return;
 	page = soft_page_word(v->vm, x->gpa, &sl);
 	if (!sl)

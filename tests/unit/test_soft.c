@@ -8,6 +8,7 @@
 #include <signal.h>
 #include <sys/mman.h>
 #include "core/vm.h"
+#include "core/x86/debug.h"
 #include "port/posix/fault.h"
 
 #define RAM_SIZE	0x100000ull
@@ -145,7 +146,7 @@ static void immediate_exit_finishes_the_answered_instruction_first(void **state)
 	*((u8 *)run + run->io.data_offset) = 0x77;
 	run->immediate_exit = 1;
 	assert_int_equal(vcpu_run(b->v), -EINTR);
-	assert_int_equal(run->exit_reason, KVM_EXIT_INTR);
+	assert_int_equal(run->exit_reason, KVM_EXIT_IO);
 	assert_int_equal(b->v->cpu.gpr[X86_RAX] & 0xff, 0x77);
 	assert_int_equal(b->v->cpu.gpr[X86_RIP], CODE + 2);
 }
@@ -354,6 +355,163 @@ static void write_to_read_only_slot_is_mmio(void **state)
 	assert_true(b->v->run->mmio.is_write);
 }
 
+/* --- breakpoints --- */
+
+#define DB_HANDLER	0x2000u
+#define BP_HANDLER	0x2100u
+#define WATCHED		0x5000u
+enum { ON_WRITE = 1, ON_IO = 2, ON_ACCESS = 3 };
+
+/* DR0 says addr; len as DR7 encodes it. The handlers of #DB and #BP halt. */
+static void watch(struct bed *b, u64 addr, unsigned int type, unsigned int len)
+{
+	static const u16 db[2] = { DB_HANDLER }, bp[2] = { BP_HANDLER };
+
+	memcpy(b->ram + 4 * X86_DB, db, 4);
+	memcpy(b->ram + 4 * X86_BP, bp, 4);
+	b->ram[DB_HANDLER] = 0xf4;
+	b->ram[BP_HANDLER] = 0xf4;
+	b->v->cpu.dr[0] = addr;
+	b->v->cpu.dr[7] = 0x402 | type << 16 | len << 18;
+	x86_debug_changed(&b->v->cpu);
+}
+
+/* The #DB handler was reached, from ip, with these bits in DR6. */
+static void assert_trapped(struct bed *b, u16 ip, u32 dr6)
+{
+	u16 pushed;
+
+	assert_int_equal(b->v->cpu.gpr[X86_RIP], DB_HANDLER + 1);
+	memcpy(&pushed, b->ram + b->v->cpu.gpr[X86_RSP], 2);
+	assert_int_equal(pushed, ip);
+	assert_int_equal(b->v->cpu.dr[6] & 0xe00f, dr6);
+}
+
+static void write_breakpoint_traps_after_the_write(void **state)
+{
+	struct bed *b = *state;
+
+	LOAD(b, 0xa3, 0x02, 0x50, 0xa1, 0x00, 0x50,	/* mov [5002],ax; mov ax,[5000] */
+	     0xa3, 0x00, 0x50, 0xf4);			/* mov [5000],ax; hlt */
+	watch(b, WATCHED, ON_WRITE, 1);
+	run_to(b, KVM_EXIT_HLT);
+	assert_trapped(b, CODE + 9, 1);
+}
+
+static void access_breakpoint_traps_after_the_read(void **state)
+{
+	struct bed *b = *state;
+
+	LOAD(b, 0xa1, 0x02, 0x50, 0xa1, 0x00, 0x50, 0xf4);
+	watch(b, WATCHED, ON_ACCESS, 0);
+	run_to(b, KVM_EXIT_HLT);
+	assert_trapped(b, CODE + 6, 1);
+}
+
+static void breakpoint_sees_any_overlap(void **state)
+{
+	struct bed *b = *state;
+
+	LOAD(b, 0xa2, 0xfd, 0x4f, 0xa2, 0x08, 0x50,	/* mov [4ffd],al; mov [5008],al */
+	     0x66, 0xa3, 0xfd, 0x4f, 0xf4);		/* mov [4ffd],eax; hlt */
+	watch(b, WATCHED + 3, ON_WRITE, 2);		/* 8 bytes from 5000 */
+	run_to(b, KVM_EXIT_HLT);
+	assert_trapped(b, CODE + 10, 1);
+}
+
+static void mov_ss_holds_its_trap_for_one_instruction(void **state)
+{
+	struct bed *b = *state;
+
+	LOAD(b, 0x8e, 0x16, 0x00, 0x50, 0x40, 0x40, 0xf4);	/* mov ss,[5000]; inc ax twice */
+	watch(b, WATCHED, ON_ACCESS, 1);
+	run_to(b, KVM_EXIT_HLT);
+	assert_trapped(b, CODE + 5, 1);
+}
+
+static void trap_held_by_mov_ss_comes_in_the_handler_of_int3(void **state)
+{
+	struct bed *b = *state;
+
+	LOAD(b, 0x8e, 0x16, 0x00, 0x50, 0xcc, 0xf4);
+	watch(b, WATCHED, ON_ACCESS, 1);
+	run_to(b, KVM_EXIT_HLT);
+	assert_trapped(b, BP_HANDLER, 1);
+}
+
+static void repeated_store_stops_at_the_breakpoint(void **state)
+{
+	struct bed *b = *state;
+
+	LOAD(b, 0xf3, 0xaa, 0xf4);			/* rep stosb; hlt */
+	b->v->cpu.gpr[X86_RCX] = 4;
+	b->v->cpu.gpr[X86_RDI] = WATCHED - 2;
+	watch(b, WATCHED, ON_WRITE, 0);
+	run_to(b, KVM_EXIT_HLT);
+	assert_trapped(b, CODE, 1);
+	assert_int_equal(b->v->cpu.gpr[X86_RCX], 1);
+}
+
+static void single_step_traps_after_each_element(void **state)
+{
+	struct bed *b = *state;
+
+	LOAD(b, 0xf3, 0xaa, 0xf4);
+	watch(b, 0, ON_WRITE, 0);
+	b->v->cpu.gpr[X86_RCX] = 4;
+	b->v->cpu.gpr[X86_RDI] = WATCHED;
+	b->v->cpu.rflags |= X86_F_TF;
+	run_to(b, KVM_EXIT_HLT);
+	assert_trapped(b, CODE, 0x4000);
+	assert_int_equal(b->v->cpu.gpr[X86_RCX], 3);
+}
+
+static void port_breakpoint_needs_cr4_de(void **state)
+{
+	struct bed *b = *state;
+
+	LOAD(b, 0xe4, 0x60, 0xf4);			/* in al,60h; hlt */
+	watch(b, 0x60, ON_IO, 0);
+	run_to(b, KVM_EXIT_IO);
+	run_to(b, KVM_EXIT_HLT);
+	assert_int_equal(b->v->cpu.gpr[X86_RIP], CODE + 3);
+	b->v->cpu.gpr[X86_RIP] = CODE;
+	b->v->cpu.cr4 |= X86_CR4_DE;
+	run_to(b, KVM_EXIT_IO);
+	run_to(b, KVM_EXIT_HLT);
+	assert_trapped(b, CODE + 2, 1);
+}
+
+static void disabled_breakpoint_does_nothing(void **state)
+{
+	struct bed *b = *state;
+
+	LOAD(b, 0xa3, 0x00, 0x50, 0xf4);
+	watch(b, WATCHED, ON_WRITE, 1);
+	b->v->cpu.dr[7] &= ~3ull;
+	x86_debug_changed(&b->v->cpu);
+	run_to(b, KVM_EXIT_HLT);
+	assert_int_equal(b->v->cpu.gpr[X86_RIP], CODE + 4);
+}
+
+static void debuggers_watchpoint_ends_the_run(void **state)
+{
+	struct bed *b = *state;
+	struct kvm_debug_exit_arch *d = &b->v->run->debug.arch;
+
+	LOAD(b, 0xa3, 0x02, 0x50, 0xa3, 0x00, 0x50, 0xf4);
+	watch(b, WATCHED + 2, ON_WRITE, 1);		/* the guest's own gives way */
+	b->v->guest_debug = KVM_GUESTDBG_ENABLE | KVM_GUESTDBG_USE_HW_BP;
+	b->v->guest_dr[1] = WATCHED;
+	b->v->guest_dr[7] = 1 << 2 | ON_WRITE << 20;
+	x86_debug_changed(&b->v->cpu);
+	run_to(b, KVM_EXIT_DEBUG);
+	assert_int_equal(d->pc, CODE + 6);
+	assert_int_equal(d->exception, X86_DB);
+	assert_int_equal(d->dr6 & 0xf, 2);
+	run_to(b, KVM_EXIT_HLT);
+}
+
 int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -361,6 +519,16 @@ int main(void)
 		T(hlt_leaves_to_user_space_without_irqchip),
 		T(out_shows_data_and_retires_on_the_next_run),
 		T(in_takes_what_user_space_left),
+		T(write_breakpoint_traps_after_the_write),
+		T(access_breakpoint_traps_after_the_read),
+		T(breakpoint_sees_any_overlap),
+		T(mov_ss_holds_its_trap_for_one_instruction),
+		T(trap_held_by_mov_ss_comes_in_the_handler_of_int3),
+		T(repeated_store_stops_at_the_breakpoint),
+		T(single_step_traps_after_each_element),
+		T(port_breakpoint_needs_cr4_de),
+		T(disabled_breakpoint_does_nothing),
+		T(debuggers_watchpoint_ends_the_run),
 		T(ins_to_mmio_reads_the_port_once),
 		T(immediate_exit_finishes_the_answered_instruction_first),
 		T(mmio_read_and_write_replay_once_each),
