@@ -8,7 +8,7 @@
 /* Where plain values live in v->msr. */
 enum msr_slot {
 	MS_PAT, MS_MISC_ENABLE, MS_MCG_CAP, MS_MCG_STATUS, MS_MCG_CTL, MS_SMI_COUNT, MS_HWCR,
-	MS_DE_CFG, MS_UCODE, MS_SMBASE, MS_APIC_BASE, MS_HSAVE, MS_POWER_CTL, MS_PLATFORM,
+	MS_DE_CFG, MS_UCODE, MS_SMBASE, MS_HSAVE, MS_POWER_CTL, MS_PLATFORM,
 	MS_MISC_FEATURES, MS_VM_CR,
 	MS_MTRR_DEF, MS_MTRR_FIX, MS_MTRR_VAR = MS_MTRR_FIX + 11, MS_COUNT = MS_MTRR_VAR + 16
 };
@@ -161,7 +161,7 @@ static int seg_base_set(struct vcpu *v, u32 idx, u64 val, bool host)
 
 static int apic_base_get(struct vcpu *v, u32 idx, u64 *val, bool host)
 {
-	*val = v->apic ? lapic_get_base(v) : v->msr[MS_APIC_BASE];
+	*val = lapic_get_base(v);
 	return 0;
 }
 
@@ -173,7 +173,7 @@ static int apic_base_set(struct vcpu *v, u32 idx, u64 val, bool host)
 		return lapic_set_base(v, val, host);
 	if (val & reserved)
 		return 1;
-	v->msr[MS_APIC_BASE] = val;
+	v->apic_base = val;
 	return 0;
 }
 
@@ -533,7 +533,8 @@ void msr_reset(struct vcpu *v)
 	for (u32 i = 0; i < ARRAY_SIZE(rows); i++)
 		if (rows[i].kind == MK_VALUE)
 			v->msr[rows[i].where] = rows[i].reset;
-	v->msr[MS_APIC_BASE] = 0xfee00800 | (boot ? 0x100 : 0);
+	if (!v->apic)
+		v->apic_base = 0xfee00800 | (boot ? 0x100 : 0);
 	v->tsc_adjust = 0;
 	tsc_set_outside(v, 0);
 }
