@@ -20,7 +20,7 @@ $(FUZZLIB): $(patsubst %.c,$(FUZZ_OBJ)/%.o,$(CORE) $(SOFT) $(filter-out vmm/kvm_
 
 $(B)/fuzz/fuzz_%: $(FUZZ_OBJ)/tests/fuzz/fuzz_%.o $(FUZZLIB)
 	@mkdir -p $(@D)
-	$(Q)$(FUZZ_CC) -pthread $(FUZZ_SAN) -fsanitize=fuzzer -o $@ $^ $(PKG_LIBS)
+	$(Q)$(FUZZ_CC) -pthread $(FUZZ_SAN) -fsanitize=fuzzer -o $@ $^ $(LIBS)
 
 fuzz: $(FUZZERS)
 .PHONY: fuzz
