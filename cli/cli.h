@@ -33,5 +33,7 @@ int cli_parse_size(const char *s, u64 *out);
 int cli_status(const struct machine *m);
 void cli_help(void);
 int cli_run(int argc, char **argv);
+/* Returns only when the command cannot be run. */
+int cli_shim(int argc, char **argv);
 
 #endif

@@ -18,6 +18,9 @@ int main(int argc, char **argv)
 {
 	const char *cmd = argc > 1 ? argv[1] : "";
 
+	/* Before anything that the command would inherit. */
+	if (!strcmp(cmd, "shim"))
+		return finish_output(cli_shim(argc - 2, argv + 2));
 	signal(SIGXFSZ, SIG_IGN);	/* a limit on files' sizes is an error code */
 	if (!strcmp(cmd, "run"))
 		return finish_output(cli_run(argc - 2, argv + 2));
@@ -34,10 +37,10 @@ int main(int argc, char **argv)
 		return finish_output(0);
 	}
 	if (!*cmd)
-		fail(0, "no command: run, info; see kvist --help");
+		fail(0, "no command: run, shim, info; see kvist --help");
 	else if (!strcmp(cmd, "info") || !strcmp(cmd, "--version") || !strcmp(cmd, "version"))
 		fail(0, "%s: takes no arguments", cmd);
 	else
-		fail(0, "unknown command '%s': run, info; see kvist --help", cmd);
+		fail(0, "unknown command '%s': run, shim, info; see kvist --help", cmd);
 	return STATUS_USAGE;
 }
