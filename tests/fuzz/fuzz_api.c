@@ -22,7 +22,8 @@
 #define VMS		2
 #define VCPUS		3
 #define RUN_LEN		(API_VCPU_PAGES * 4096u)
-#define RUN_NS		2000000
+#define RUN_NS		1000000
+#define ENDLESS_MAX	2		/* runs of an input that only the alarm ends */
 
 static const struct kvm_provider *const kvm = &kvm_provider_soft;
 
@@ -31,6 +32,7 @@ static timer_t alarm_timer;
 static int sys_fd, event_fd[2];
 static int vm_fd[VMS], vcpu_fd[VMS * VCPUS], n_vms, n_vcpus;
 static struct kvm_run *run_page[VMS * VCPUS];
+static int endless;
 
 /* The last argument of each kind of object, for SETs that are nearly right. */
 #define ARG_MAX	(64u << 10)
@@ -53,7 +55,7 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 	require(arena != MAP_FAILED && !mprotect(arena, ARENA_RW, PROT_READ | PROT_WRITE));
 	sigaction(SIGRTMIN, &sa, NULL);
 	ev._sigev_un._tid = (pid_t)syscall(SYS_gettid);
-	require(!timer_create(CLOCK_MONOTONIC, &ev, &alarm_timer));
+	require(!timer_create(CLOCK_THREAD_CPUTIME_ID, &ev, &alarm_timer));
 	return 0;
 }
 
@@ -296,6 +298,7 @@ static void run(struct input *in, u8 how)
 	set_alarm(RUN_NS);
 	r = kvm->ioctl(vcpu_fd[i], KVM_RUN, NULL);
 	set_alarm(0);
+	endless += soft_signal.hit;
 	check_result(r);
 	if (!r)
 		require(run_page[i]->exit_reason <= KVM_EXIT_NOTIFY, "exit %u", run_page[i]->exit_reason);
@@ -343,12 +346,12 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t n)
 	close(lowest);
 	memset(arena, 0, 0x20000);
 	memset(arg, 0, sizeof(arg));
-	n_vms = n_vcpus = 0;
+	n_vms = n_vcpus = endless = 0;
 	sys_fd = kvm->open(NULL);
 	event_fd[0] = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	event_fd[1] = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	require(sys_fd >= 0 && event_fd[1] >= 0);
-	while (in.n)
+	while (in.n && endless < ENDLESS_MAX)
 		step(&in);
 	for (int i = 0; i < n_vcpus; i++) {
 		kvm->munmap(run_page[i], RUN_LEN);

@@ -56,7 +56,7 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 	}
 	sigaction(SIGRTMIN, &sa, NULL);
 	ev._sigev_un._tid = (pid_t)syscall(SYS_gettid);
-	require(!timer_create(CLOCK_MONOTONIC, &ev, &alarm_timer));
+	require(!timer_create(CLOCK_THREAD_CPUTIME_ID, &ev, &alarm_timer));
 	return 0;
 }
 
