@@ -328,6 +328,7 @@ int vcpu_run(struct vcpu *v)
 {
 	struct kvm_run *run = v->run;
 	u32 before = run->exit_reason;
+	bool at_once = READ_ONCE(run->immediate_exit);
 	int r;
 
 	run->exit_reason = KVM_EXIT_UNKNOWN;
@@ -341,10 +342,10 @@ int vcpu_run(struct vcpu *v)
 	guest_leave(v);
 	if (r == RUN_SHUTDOWN)
 		run->exit_reason = KVM_EXIT_SHUTDOWN;
-	/* immediate_exit leaves the last exit readable: who asks for it only
-	 * wants that exit's instruction finished. */
+	/* Who sets immediate_exit beforehand only wants the last exit's
+	 * instruction finished, and may still read about that exit. */
 	if (r == -EINTR)
-		run->exit_reason = READ_ONCE(run->immediate_exit) ? before : KVM_EXIT_INTR;
+		run->exit_reason = at_once ? before : KVM_EXIT_INTR;
 	tell_user(v);
 	return r < 0 ? r : 0;
 }
