@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "core/vm.h"
 #include "core/api/ioevent.h"
+#include "core/api/msr_filter.h"
 #include "core/api/pv.h"
 #include "core/x86/msr.h"
 
@@ -35,6 +36,7 @@ int vm_new(const struct engine *e, struct vm **out)
 	host_mutex_init(&vm->bus_lock);
 	host_spin_init(&vm->ring_lock);
 	host_spin_init(&vm->time_lock);
+	host_spin_init(&vm->filter_lock);
 	pv_clock_set(vm, 0);
 	err = slots_init(&vm->slots);
 	if (err)
@@ -75,6 +77,7 @@ void vm_free(struct vm *vm)
 		return;
 	/* What may still send interrupts goes first. */
 	ioevents_free(vm);
+	msr_filter_free(vm);
 	irqs_fini(vm);
 	for (u32 i = vm->n_vcpus; i--;)
 		vcpu_free(vm->vcpu[i]);
@@ -107,6 +110,7 @@ static int create_vcpu_locked(struct vm *vm, u32 id, struct kvm_run *run, struct
 	}
 	v->run = run;
 	v->index = vm->n_vcpus;
+	v->tsc_khz = vm->tsc_khz;
 	msr_reset(v);
 	if (!vm->n_vcpus)
 		vm->ring = (void *)((u8 *)run + COALESCED_PAGE * 4096);

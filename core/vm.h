@@ -14,6 +14,7 @@
 #define VM_VCPU_IDS_MAX	1024	/* KVM_CAP_MAX_VCPU_ID: ids are below it */
 
 struct ioevent;
+struct msr_filter;
 struct mmio_zone;
 
 struct vm {
@@ -39,6 +40,14 @@ struct vm {
 	struct mmio_zone *zones;	/* coalesced zones; guarded by lock */
 	host_spin_t ring_lock;		/* inserting into ring */
 	struct kvm_coalesced_mmio_ring *ring;	/* the first vCPU's; NULL: none yet */
+	/* What KVM_ENABLE_CAP changed; written with lock, read without. */
+	u64 quirks_off;			/* KVM_X86_QUIRK_* */
+	u32 user_msr;			/* KVM_MSR_EXIT_REASON_* that go to user space */
+	bool exception_payload, triple_event, no_platform_info;
+	u32 mmu_pages;			/* KVM_SET_NR_MMU_PAGES, only kept */
+	u32 tsc_khz;			/* of vCPUs to come; 0: the host's */
+	host_spin_t filter_lock;	/* the filter, which may be replaced at any time */
+	struct msr_filter *msr_filter;	/* NULL: all allowed */
 };
 
 int vm_new(const struct engine *e, struct vm **out);

@@ -49,6 +49,9 @@ struct engine {
 	void (*flush)(struct vcpu *v, int what, u64 lin);
 	void (*mode_changed)(struct vcpu *v);
 
+	/* What the engine counts: instructions run, TLB misses. May be NULL. */
+	void (*counters)(const struct vcpu *v, u64 *insns, u64 *tlb_fills);
+
 	/* Feature bits this engine adds to or takes from the core's CPUID. */
 	void (*cpuid_adjust)(u32 leaf, u32 sub, u32 out[4]);
 };

@@ -42,6 +42,7 @@ static void real_find(void)
 	real.signal = next("signal");
 	real.sysv_signal = next("sysv_signal");
 	real.siginterrupt = next("siginterrupt");
+	real.pthread_cancel = next("pthread_cancel");
 }
 
 /* Other libraries' constructors may call before ours could have run; finding

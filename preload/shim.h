@@ -43,6 +43,7 @@ struct real {
 	sighandler_t (*signal)(int, sighandler_t);
 	sighandler_t (*sysv_signal)(int, sighandler_t);
 	int (*siginterrupt)(int, int);
+	int (*pthread_cancel)(pthread_t);
 };
 const struct real *real_get(void);
 #define REAL(fn)	(real_get()->fn)

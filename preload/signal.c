@@ -334,3 +334,13 @@ EXPORT int siginterrupt(int sig, int interrupt)
 		__atomic_fetch_and(&sg.interrupts, ~(1ull << (sig - 1)), __ATOMIC_SEQ_CST);
 	return r;
 }
+
+/* While a thread is in KVM_RUN it cannot be cancelled; so it has to leave. */
+EXPORT int pthread_cancel(pthread_t t)
+{
+	int r = REAL(pthread_cancel)(t);
+
+	if (!r && shim_owner())
+		soft_fd_cancel(t);
+	return r;
+}

@@ -68,6 +68,11 @@ long api_dispatch(const struct api_table *t, void *obj, u32 nr, void *uarg);
 long cap_value(u32 cap);
 long vm_enable_cap(struct vm *vm, const struct kvm_enable_cap *c);
 
+/* KVM_CAP_DISABLE_QUIRKS2: those that can be disabled. */
+#define API_QUIRKS	0x7fu
+/* Is this a TSC frequency that a vCPU can have? 0: the host's. */
+bool tsc_khz_valid(u32 khz);
+
 #define API_VCPU_PAGES	3u	/* kvm_run, PIO data, coalesced ring */
 
 #endif

@@ -177,14 +177,30 @@ static void write_wall_clock(struct vm *vm, u64 gpa)
 	version_end(vm, gpa, wc.version);
 }
 
+bool pv_offered(const struct vcpu *v, u32 feature)
+{
+	return !v->pv_enforced || v->pv_features & feature;
+}
+
+static u32 msr_feature(u32 idx)
+{
+	switch (idx) {
+	case MSR_WALL_CLOCK: case MSR_SYSTEM_TIME: return PV_CLOCK;
+	case MSR_WALL_CLOCK_NEW: case MSR_SYSTEM_TIME_NEW: return PV_CLOCK2;
+	case MSR_POLL_CONTROL: return PV_POLL_CONTROL;
+	}
+	return 0;
+}
+
 bool pv_is_msr(u32 idx)
 {
-	return idx == MSR_WALL_CLOCK || idx == MSR_SYSTEM_TIME || idx == MSR_WALL_CLOCK_NEW ||
-	       idx == MSR_SYSTEM_TIME_NEW || idx == MSR_POLL_CONTROL;
+	return msr_feature(idx) != 0;
 }
 
 int pv_msr_read(struct vcpu *v, u32 idx, u64 *val, bool host)
 {
+	if (!host && !pv_offered(v, msr_feature(idx)))
+		return 1;
 	if (idx == MSR_WALL_CLOCK || idx == MSR_WALL_CLOCK_NEW)
 		*val = READ_ONCE(v->vm->wall_gpa);
 	else if (!v->pv)
@@ -196,6 +212,8 @@ int pv_msr_read(struct vcpu *v, u32 idx, u64 *val, bool host)
 
 int pv_msr_write(struct vcpu *v, u32 idx, u64 val, bool host)
 {
+	if (!host && !pv_offered(v, msr_feature(idx)))
+		return 1;
 	if (idx == MSR_WALL_CLOCK || idx == MSR_WALL_CLOCK_NEW) {
 		WRITE_ONCE(v->vm->wall_gpa, val);
 		/* The guest's own thread reads slots without their lock. */

@@ -13,9 +13,20 @@ struct vcpu;
 struct vm;
 
 /* CPUID 40000001h EAX: what is offered. */
-#define PV_FEATURES	(1u << 0 | 1u << 1 | 1u << 3 | 1u << 7 | 1u << 11 | 1u << 24)
-/* CLOCKSOURCE, NOP_IO_DELAY, CLOCKSOURCE2, PV_UNHALT (a vCPU that waits for a
- * lock halts until the holder kicks it), PV_SEND_IPI, CLOCKSOURCE_STABLE */
+#define PV_CLOCK	(1u << 0)
+#define PV_NOP_DELAY	(1u << 1)
+#define PV_CLOCK2	(1u << 3)
+#define PV_UNHALT	(1u << 7)	/* who waits for a lock halts until kicked */
+#define PV_SEND_IPI	(1u << 11)
+#define PV_POLL_CONTROL	(1u << 12)
+#define PV_SCHED_YIELD	(1u << 13)
+#define PV_CLOCK_STABLE	(1u << 24)
+#define PV_FEATURES	(PV_CLOCK | PV_NOP_DELAY | PV_CLOCK2 | PV_UNHALT | \
+			 PV_SEND_IPI | PV_POLL_CONTROL | PV_SCHED_YIELD | PV_CLOCK_STABLE)
+
+/* May the guest use this? All is allowed unless user space wants its CPUID
+ * obeyed (KVM_CAP_ENFORCE_PV_FEATURE_CPUID). */
+bool pv_offered(const struct vcpu *v, u32 feature);
 
 /* Is idx one of the paravirtual MSRs? Then read and write: 0 or 1 (#GP). */
 bool pv_is_msr(u32 idx);

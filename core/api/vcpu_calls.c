@@ -10,14 +10,58 @@
 
 #define SIGSET_BYTES	8u	/* the kernel's sigset_t */
 
+/* KVM_CAP_SYNC_REGS: registers move through kvm_run instead of ioctls. */
+static long sync_regs_in(struct vcpu *v)
+{
+	struct kvm_run *run = v->run;
+	u64 valid = READ_ONCE(run->kvm_valid_regs), dirty = READ_ONCE(run->kvm_dirty_regs);
+	struct kvm_sync_regs s;
+	long r = 0;
+
+	if ((valid | dirty) & ~(u64)KVM_SYNC_X86_VALID_FIELDS)
+		return -EINVAL;
+	if (!dirty)
+		return 0;
+	/* User space may be writing to the page all the while. */
+	memcpy(&s, &run->s.regs, sizeof(s));
+	if (dirty & KVM_SYNC_X86_REGS)
+		r = vcpu_set_regs(v, &s.regs);
+	if (!r && dirty & KVM_SYNC_X86_SREGS)
+		r = vcpu_set_sregs(v, &s.sregs);
+	if (!r && dirty & KVM_SYNC_X86_EVENTS)
+		r = vcpu_set_events(v, &s.events);
+	if (!r)
+		run->kvm_dirty_regs = 0;
+	return r;
+}
+
+static void sync_regs_out(struct vcpu *v)
+{
+	u64 valid = READ_ONCE(v->run->kvm_valid_regs);
+	struct kvm_sync_regs *s = &v->run->s.regs;
+
+	if (valid & KVM_SYNC_X86_REGS)
+		vcpu_get_regs(v, &s->regs);
+	if (valid & KVM_SYNC_X86_SREGS)
+		vcpu_get_sregs(v, &s->sregs);
+	if (valid & KVM_SYNC_X86_EVENTS)
+		vcpu_get_events(v, &s->events);
+}
+
 static long vcpu_call_run(void *obj, void *arg)
 {
 	struct vcpu *v = obj;
+	long r;
 
 	if (arg)
 		return -EINVAL;
+	r = sync_regs_in(v);
+	if (r)
+		return r;
 	v->ran = true;
-	return vcpu_run(v);
+	r = vcpu_run(v);
+	sync_regs_out(v);
+	return r;
 }
 
 /* --- CPUID and MSRs --- */
@@ -80,76 +124,6 @@ static long vcpu_setup_mce(void *obj, void *arg)
 }
 
 /* --- events --- */
-
-static long vcpu_get_events(void *obj, void *arg)
-{
-	struct vcpu *v = obj;
-	struct kvm_vcpu_events *e = arg;
-	bool exc = v->exc_pending || v->exc_injected;
-
-	memset(e, 0, sizeof(*e));
-	/* INT3 and INTO happen again by themselves. */
-	if (exc && v->exc.vector != X86_BP && v->exc.vector != X86_OF)
-		e->exception.injected = 1;
-	if (exc) {
-		e->exception.nr = v->exc.vector;
-		e->exception.has_error_code = v->exc.has_err;
-		e->exception.error_code = v->exc.err;
-	}
-	e->interrupt.injected = v->intr_injected && !v->intr_soft;
-	e->interrupt.nr = v->intr_vector;
-	e->interrupt.shadow = v->cpu.shadow;
-	e->nmi.injected = v->nmi_injected;
-	e->nmi.pending = READ_ONCE(v->nmi_pending) != 0;
-	e->nmi.masked = v->cpu.nmi_masked;
-	e->smi.smm = v->cpu.smm;
-	e->smi.pending = v->smi_pending;
-	e->flags = KVM_VCPUEVENT_VALID_NMI_PENDING | KVM_VCPUEVENT_VALID_SHADOW |
-		   KVM_VCPUEVENT_VALID_SMM;
-	return 0;
-}
-
-static bool events_valid(const struct vcpu *v, const struct kvm_vcpu_events *e)
-{
-	const u32 known = KVM_VCPUEVENT_VALID_NMI_PENDING | KVM_VCPUEVENT_VALID_SIPI_VECTOR |
-			  KVM_VCPUEVENT_VALID_SHADOW | KVM_VCPUEVENT_VALID_SMM;
-
-	/* Payloads and triple faults need capabilities that are not offered. */
-	if (e->flags & ~known)
-		return false;
-	if (e->exception.injected && (e->exception.nr > 31 || e->exception.nr == X86_NMI))
-		return false;
-	/* Nor is system management mode. */
-	return !(e->flags & KVM_VCPUEVENT_VALID_SMM) || !(e->smi.smm || e->smi.pending);
-}
-
-static long vcpu_set_events(void *obj, void *arg)
-{
-	struct vcpu *v = obj;
-	const struct kvm_vcpu_events *e = arg;
-
-	if (!events_valid(v, e))
-		return -EINVAL;
-	v->exc_pending = false;
-	v->exc_injected = e->exception.injected;
-	/* CR2 and DR6 are in their registers already. */
-	v->exc = (struct x86_exc){ .vector = e->exception.nr,
-				   .has_err = e->exception.has_error_code,
-				   .err = e->exception.error_code, .cr2 = v->cpu.cr2 };
-	v->intr_injected = e->interrupt.injected;
-	v->intr_vector = e->interrupt.nr;
-	v->intr_soft = e->interrupt.soft;
-	if (e->flags & KVM_VCPUEVENT_VALID_SHADOW)
-		v->cpu.shadow = e->interrupt.shadow & (X86_SHADOW_STI | X86_SHADOW_MOVSS);
-	v->nmi_injected = e->nmi.injected;
-	if (e->flags & KVM_VCPUEVENT_VALID_NMI_PENDING)
-		__atomic_store_n(&v->nmi_pending, e->nmi.pending ? 1 : 0, __ATOMIC_SEQ_CST);
-	v->cpu.nmi_masked = e->nmi.masked;
-	if (e->flags & KVM_VCPUEVENT_VALID_SIPI_VECTOR && v->apic)
-		v->sipi_vector = (u8)e->sipi_vector;
-	vcpu_request(v, REQ_EVENT);
-	return 0;
-}
 
 static long vcpu_interrupt(void *obj, void *arg)
 {
@@ -301,15 +275,73 @@ static long vcpu_get_tsc_khz(void *obj, void *arg)
 }
 
 /* Without scaling, only what is near enough to the host's own frequency. */
+bool tsc_khz_valid(u32 khz)
+{
+	u32 host = host_tsc_khz();
+	u64 tolerance = (u64)host * 250 / 1000000;
+
+	return !khz || (khz <= host + tolerance && khz >= host - tolerance);
+}
+
 static long vcpu_set_tsc_khz(void *obj, void *arg)
 {
 	struct vcpu *v = obj;
-	u32 khz = (u32)(uintptr_t)arg, host = host_tsc_khz();
-	u64 tolerance = (u64)host * 250 / 1000000;
+	u32 khz = (u32)(uintptr_t)arg;
 
-	if (khz && (khz > host + tolerance || khz < host - tolerance))
+	if (!tsc_khz_valid(khz))
 		return -EINVAL;
 	v->tsc_khz = khz;
+	return 0;
+}
+
+/* The one attribute there is: KVM_VCPU_TSC_OFFSET. */
+static bool is_tsc_offset(const struct kvm_device_attr *a)
+{
+	return !a->flags && a->group == KVM_VCPU_TSC_CTRL && a->attr == KVM_VCPU_TSC_OFFSET;
+}
+
+static long vcpu_has_attr(void *obj, void *arg)
+{
+	return is_tsc_offset(arg) ? 0 : -ENXIO;
+}
+
+static long vcpu_get_attr(void *obj, void *arg)
+{
+	const struct kvm_device_attr *a = arg;
+	struct vcpu *v = obj;
+
+	if (!is_tsc_offset(a))
+		return -ENXIO;
+	return host_copy_to_user((void *)(uintptr_t)a->addr, &v->tsc_offset, sizeof(v->tsc_offset));
+}
+
+static long vcpu_set_attr(void *obj, void *arg)
+{
+	const struct kvm_device_attr *a = arg;
+	struct vcpu *v = obj;
+	u64 offset;
+	int err;
+
+	if (!is_tsc_offset(a))
+		return -ENXIO;
+	err = host_copy_from_user(&offset, (const void *)(uintptr_t)a->addr, sizeof(offset));
+	if (err)
+		return err;
+	v->tsc_offset = offset;
+	if (v->apic)
+		lapic_tsc_changed(v);
+	vcpu_request(v, REQ_CLOCK);
+	return 0;
+}
+
+static long vcpu_enable_cap(void *obj, void *arg)
+{
+	const struct kvm_enable_cap *c = arg;
+	struct vcpu *v = obj;
+
+	if (c->flags || c->cap != KVM_CAP_ENFORCE_PV_FEATURE_CPUID)
+		return -EINVAL;
+	v->pv_enforced = c->args[0];
 	return 0;
 }
 
@@ -361,6 +393,10 @@ static const struct api_call rows[] = {
 	CALL_NUM(KVM_GET_TSC_KHZ, vcpu_get_tsc_khz),
 	CALL_NUM(KVM_SET_TSC_KHZ, vcpu_set_tsc_khz),
 	CALL_NUM(KVM_KVMCLOCK_CTRL, vcpu_clock_ctrl),
+	CALL(KVM_HAS_DEVICE_ATTR, vcpu_has_attr),
+	CALL(KVM_GET_DEVICE_ATTR, vcpu_get_attr),
+	CALL(KVM_SET_DEVICE_ATTR, vcpu_set_attr),
+	CALL(KVM_ENABLE_CAP, vcpu_enable_cap),
 };
 
 const struct api_table vcpu_calls = { rows, ARRAY_SIZE(rows), -EINVAL };

@@ -51,7 +51,7 @@ long vcpu_get_regs(void *obj, void *arg)
 static void forget_io(struct vcpu *v)
 {
 	vcpu_io_retired(v);
-	v->io.pending = v->io.pio_pending = false;
+	v->io.pending = v->io.pio_pending = v->io.msr_pending = false;
 }
 
 long vcpu_set_regs(void *obj, void *arg)
@@ -184,6 +184,8 @@ static bool apic_base_valid(const struct vcpu *v, u64 base)
 
 static bool sregs_valid(const struct vcpu *v, const struct kvm_sregs *s)
 {
+	u64 reserved;
+
 	if (s->efer & X86_EFER_LME && s->cr0 & X86_CR0_PG) {
 		if (!(s->cr4 & X86_CR4_PAE) || !(s->efer & X86_EFER_LMA))
 			return false;
@@ -192,7 +194,9 @@ static bool sregs_valid(const struct vcpu *v, const struct kvm_sregs *s)
 	} else if (s->efer & X86_EFER_LMA || s->cs.l) {
 		return false;
 	}
-	return !(s->cr4 & cpuid_cr4_reserved(&v->cpu)) && cr0_valid(s->cr0) &&
+	reserved = v->cpuid_given ? cpuid_cr4_reserved(&v->cpu) :
+				    cpuid_cr4_impossible(v->vm->engine);
+	return !(s->cr4 & reserved) && cr0_valid(s->cr0) &&
 	       apic_base_valid(v, s->apic_base);
 }
 

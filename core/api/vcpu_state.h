@@ -13,6 +13,9 @@ long vcpu_translate(void *obj, void *arg);
 long vcpu_get_debugregs(void *obj, void *arg);
 long vcpu_set_debugregs(void *obj, void *arg);
 
+long vcpu_get_events(void *obj, void *arg);
+long vcpu_set_events(void *obj, void *arg);
+
 long vcpu_get_fpu(void *obj, void *arg);
 long vcpu_set_fpu(void *obj, void *arg);
 long vcpu_get_xsave(void *obj, void *arg);

@@ -3,6 +3,7 @@
 #include "core/vm.h"
 #include "core/api/call.h"
 #include "core/api/ioevent.h"
+#include "core/api/msr_filter.h"
 #include "core/api/pv.h"
 
 #define ROUTES_MAX	4096
@@ -22,6 +23,11 @@ static long vm_get_dirty_log(void *obj, void *arg)
 	struct kvm_dirty_log *l = arg;
 
 	return slots_get_dirty(obj, l->slot, l->dirty_bitmap);
+}
+
+static long vm_clear_dirty_log(void *obj, void *arg)
+{
+	return slots_clear_dirty(obj, arg);
 }
 
 static long vm_set_tss(void *obj, void *arg)
@@ -50,6 +56,22 @@ static long vm_set_identity(void *obj, void *arg)
 	}
 	host_mutex_unlock(&vm->lock);
 	return r;
+}
+
+/* Limits nothing: there are no shadow pages. */
+static long vm_set_mmu_pages(void *obj, void *arg)
+{
+	struct vm *vm = obj;
+
+	if ((u32)(uintptr_t)arg < 64)
+		return -EINVAL;
+	WRITE_ONCE(vm->mmu_pages, (u32)(uintptr_t)arg);
+	return 0;
+}
+
+static long vm_get_mmu_pages(void *obj, void *arg)
+{
+	return READ_ONCE(((struct vm *)obj)->mmu_pages);
 }
 
 static long vm_set_boot_cpu(void *obj, void *arg)
@@ -214,57 +236,50 @@ static long vm_set_clock(void *obj, void *arg)
 	return 0;
 }
 
-/* --- capabilities --- */
-
-static long enable_max_id(struct vm *vm, u64 max)
+static long vm_get_tsc_khz(void *obj, void *arg)
 {
-	if (!max || max > VM_VCPU_IDS_MAX)
-		return -EINVAL;
-	if (vm->max_vcpu_id != VM_VCPU_IDS_MAX && vm->max_vcpu_id != max)
-		return -EINVAL;
-	vm->max_vcpu_id = max;
-	return 0;
+	struct vm *vm = obj;
+
+	return vm->tsc_khz ? vm->tsc_khz : host_tsc_khz();
 }
 
-static long enable_x2apic_api(struct vm *vm, u64 flags)
+/* Of vCPUs that will be created. */
+static long vm_set_tsc_khz(void *obj, void *arg)
 {
-	if (flags & ~(u64)(KVM_X2APIC_API_USE_32BIT_IDS | KVM_X2APIC_API_DISABLE_BROADCAST_QUIRK))
-		return -EINVAL;
-	if (flags & KVM_X2APIC_API_USE_32BIT_IDS)
-		vm->irqs.x2apic_32bit_ids = true;
-	if (flags & KVM_X2APIC_API_DISABLE_BROADCAST_QUIRK)
-		vm->irqs.x2apic_no_broadcast_quirk = true;
-	return 0;
-}
-
-long vm_enable_cap(struct vm *vm, const struct kvm_enable_cap *c)
-{
+	struct vm *vm = obj;
+	u32 khz = (u32)(uintptr_t)arg;
 	long r = -EINVAL;
 
-	if (c->flags)
-		return -EINVAL;
-	if (c->cap == KVM_CAP_SPLIT_IRQCHIP)	/* takes the lock itself */
-		return c->args[0] >> 32 ? -EINVAL : irqs_create_split(vm, c->args[0]);
 	host_mutex_lock(&vm->lock);
-	switch (c->cap) {
-	case KVM_CAP_X2APIC_API: r = enable_x2apic_api(vm, c->args[0]); break;
-	case KVM_CAP_MAX_VCPU_ID: r = enable_max_id(vm, c->args[0]); break;
+	if (!vm->n_vcpus && tsc_khz_valid(khz)) {
+		vm->tsc_khz = khz;
+		r = 0;
 	}
 	host_mutex_unlock(&vm->lock);
 	return r;
 }
+
+/* --- capabilities --- */
 
 static long vm_enable(void *obj, void *arg)
 {
 	return vm_enable_cap(obj, arg);
 }
 
+static long vm_set_filter(void *obj, void *arg)
+{
+	return msr_filter_set(obj, arg);
+}
+
 static const struct api_call rows[] = {
 	CALL_NUM(KVM_CHECK_EXTENSION, vm_check_extension),
 	CALL(KVM_SET_USER_MEMORY_REGION, vm_set_memory),
 	CALL(KVM_GET_DIRTY_LOG, vm_get_dirty_log),
+	CALL(KVM_CLEAR_DIRTY_LOG, vm_clear_dirty_log),
 	CALL_NUM(KVM_SET_TSS_ADDR, vm_set_tss),
 	CALL(KVM_SET_IDENTITY_MAP_ADDR, vm_set_identity),
+	CALL_NUM(KVM_SET_NR_MMU_PAGES, vm_set_mmu_pages),
+	CALL_NUM(KVM_GET_NR_MMU_PAGES, vm_get_mmu_pages),
 	CALL_NUM(KVM_SET_BOOT_CPU_ID, vm_set_boot_cpu),
 	CALL_NUM(KVM_CREATE_IRQCHIP, vm_create_irqchip),
 	CALL(KVM_GET_IRQCHIP, vm_get_irqchip),
@@ -288,7 +303,10 @@ static const struct api_call rows[] = {
 	CALL(KVM_UNREGISTER_COALESCED_MMIO, vm_zone_del),
 	CALL(KVM_GET_CLOCK, vm_get_clock),
 	CALL(KVM_SET_CLOCK, vm_set_clock),
+	CALL_NUM(KVM_GET_TSC_KHZ, vm_get_tsc_khz),
+	CALL_NUM(KVM_SET_TSC_KHZ, vm_set_tsc_khz),
 	CALL(KVM_ENABLE_CAP, vm_enable),
+	CALL(KVM_X86_SET_MSR_FILTER, vm_set_filter),
 };
 
 const struct api_table vm_calls = { rows, ARRAY_SIZE(rows), -ENOTTY };

@@ -13,7 +13,12 @@ int slots_init(struct slots *s)
 	memset(s, 0, sizeof(*s));
 	host_mutex_init(&s->lock);
 	s->table = host_alloc(sizeof(*s->table));
-	return s->table ? 0 : -ENOMEM;
+	s->base_of = host_alloc(SLOTS_MAX * sizeof(*s->base_of));
+	if (s->table && s->base_of)
+		return 0;
+	host_free(s->table);
+	host_free(s->base_of);
+	return -ENOMEM;
 }
 
 void slots_fini(struct slots *s)
@@ -26,7 +31,9 @@ void slots_fini(struct slots *s)
 			vm->engine->slot_fini(vm, &s->table->slot[i]);
 	}
 	host_free(s->table);
+	host_free(s->base_of);
 	s->table = NULL;
+	s->base_of = NULL;
 }
 
 static struct slot_table *table_get(struct vm *vm)
@@ -39,12 +46,28 @@ static u64 dirty_words(u64 len)
 	return (len / PAGE + 63) / 64;
 }
 
-static struct slot *slot_by_id(struct slot_table *t, u32 id)
+/* The number of slots that begin at or below gpa. */
+static u32 table_upper(const struct slot_table *t, u32 n, u64 gpa)
 {
-	for (u32 i = 0; i < t->n; i++)
-		if (t->slot[i].id == id)
-			return &t->slot[i];
-	return NULL;
+	u32 lo = 0, hi = n;
+
+	while (lo < hi) {
+		u32 mid = lo + (hi - lo) / 2;
+
+		if (t->slot[mid].gpa <= gpa)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return lo;
+}
+
+static struct slot *slot_by_id(struct vm *vm, u32 id)
+{
+	struct slot_table *t = vm->slots.table;
+	u64 base = vm->slots.base_of[id];
+
+	return base ? &t->slot[table_upper(t, t->n, base & ~1ull) - 1] : NULL;
 }
 
 static int region_check(const struct kvm_userspace_memory_region *r)
@@ -63,10 +86,13 @@ static int region_check(const struct kvm_userspace_memory_region *r)
 	return 0;
 }
 
-/* Does anything but slot id lie in the range? */
+/* Does anything but slot id lie in the range? Slots do not overlap each other, so
+ * only those next to its two ends can. */
 static bool region_overlaps(const struct slot_table *t, u32 id, u64 gpa, u64 len)
 {
-	for (u32 i = 0; i < t->n; i++) {
+	u32 i = table_upper(t, t->n, gpa + len - 1);
+
+	for (u32 near = 0; i-- && near < 2; near++) {
 		const struct slot *s = &t->slot[i];
 
 		if (s->id != id && gpa < s->gpa + s->len && s->gpa < gpa + len)
@@ -79,10 +105,12 @@ static bool region_overlaps(const struct slot_table *t, u32 id, u64 gpa, u64 len
 static struct slot_table *table_replace(const struct slot_table *old, u32 id,
 					const struct slot *add)
 {
-	struct slot_table *t = host_alloc(sizeof(*t) + (old->n + 1) * sizeof(t->slot[0]));
+	u32 cap = old->n + 1 + old->n / 2;
+	struct slot_table *t = host_alloc(sizeof(*t) + cap * sizeof(t->slot[0]));
 
 	if (!t)
 		return NULL;
+	t->cap = cap;
 	t->generation = old->generation + 1;
 	for (u32 i = 0; i < old->n; i++) {
 		const struct slot *s = &old->slot[i];
@@ -100,6 +128,16 @@ static struct slot_table *table_replace(const struct slot_table *old, u32 id,
 	return t;
 }
 
+/* Behind all others there may be room: nothing need be copied. */
+static bool table_append(struct slot_table *t, const struct slot *add)
+{
+	if (t->n == t->cap || (t->n && t->slot[t->n - 1].gpa > add->gpa))
+		return false;
+	t->slot[t->n] = *add;
+	__atomic_store_n(&t->n, t->n + 1, __ATOMIC_RELEASE);
+	return true;
+}
+
 static void tell_engine(struct vm *vm, u64 gpa, u64 len)
 {
 	if (vm->engine->memory_changed)
@@ -112,11 +150,20 @@ static void tell_engine(struct vm *vm, u64 gpa, u64 len)
  */
 static int table_swap(struct vm *vm, u32 id, const struct slot *old, const struct slot *add)
 {
-	struct slot_table *was = vm->slots.table, *t = table_replace(was, id, add);
+	struct slot_table *was = vm->slots.table, *t;
 	struct slot gone = old ? *old : (struct slot){ 0 };
 
+	if (!old && table_append(was, add)) {
+		vm->slots.base_of[id] = add->gpa | 1;
+		vm->slots.count++;
+		tell_engine(vm, add->gpa, add->len);
+		return 0;
+	}
+	t = table_replace(was, id, add);
 	if (!t)
 		return -ENOMEM;
+	vm->slots.base_of[id] = add ? add->gpa | 1 : 0;
+	vm->slots.count = t->n;
 	__atomic_store_n(&vm->slots.table, t, __ATOMIC_SEQ_CST);
 	if (gone.len)
 		tell_engine(vm, gone.gpa, gone.len);
@@ -130,10 +177,24 @@ static int table_swap(struct vm *vm, u32 id, const struct slot *old, const struc
 	return 0;
 }
 
+/* An empty log, or one that has every page in it. */
+static u64 *dirty_new(struct vm *vm, u64 len)
+{
+	u64 words = dirty_words(len), last = len / PAGE % 64;
+	u64 *log = host_alloc(words * 8);
+
+	if (log && vm->slots.manual & KVM_DIRTY_LOG_INITIALLY_SET) {
+		memset(log, 0xff, words * 8);
+		if (last)
+			log[words - 1] = (1ull << last) - 1;
+	}
+	return log;
+}
+
 static int slots_set_locked(struct vm *vm, const struct kvm_userspace_memory_region *r)
 {
 	struct slot_table *t = vm->slots.table;
-	struct slot *old = slot_by_id(t, r->slot);
+	struct slot *old = slot_by_id(vm, r->slot);
 	struct slot add = { .gpa = r->guest_phys_addr, .len = r->memory_size,
 			    .hva = r->userspace_addr, .id = r->slot, .flags = r->flags };
 	bool moved = !old || old->gpa != add.gpa;
@@ -156,7 +217,7 @@ static int slots_set_locked(struct vm *vm, const struct kvm_userspace_memory_reg
 	if (add.flags & KVM_MEM_LOG_DIRTY_PAGES) {
 		add.dirty = old ? old->dirty : NULL;
 		if (!add.dirty)
-			add.dirty = host_alloc(dirty_words(add.len) * 8);
+			add.dirty = dirty_new(vm, add.len);
 		if (!add.dirty)
 			return -ENOMEM;
 	}
@@ -216,32 +277,92 @@ int slots_get_dirty(struct vm *vm, u32 id, void *user_bitmap)
 	if (id >= SLOTS_MAX)
 		return -EINVAL;
 	host_mutex_lock(&vm->slots.lock);
-	s = slot_by_id(vm->slots.table, id);
-	if (s && s->dirty)
+	s = slot_by_id(vm, id);
+	if (s && s->dirty && vm->slots.manual)
+		err = host_copy_to_user(user_bitmap, s->dirty, dirty_words(s->len) * 8);
+	else if (s && s->dirty)
 		err = dirty_take(vm, s, user_bitmap);
 	host_mutex_unlock(&vm->slots.lock);
 	return err;
 }
 
+static int clear_check(const struct slot *s, const struct kvm_clear_dirty_log *arg)
+{
+	u64 pages = s->len / PAGE;
+
+	if (arg->first_page & 63 || arg->first_page > pages ||
+	    arg->num_pages > pages - arg->first_page)
+		return -EINVAL;
+	/* Whole words, but for the slot's own end. */
+	return arg->num_pages < pages - arg->first_page && arg->num_pages & 63 ? -EINVAL : 0;
+}
+
+/* As in dirty_take(): the bits first, then the mappings. */
+static int dirty_clear(struct vm *vm, struct slot *s, const struct kvm_clear_dirty_log *arg)
+{
+	u64 words = ((u64)arg->num_pages + 63) / 64, *bits;
+	bool any = false;
+	int err = clear_check(s, arg);
+
+	if (err || !words)
+		return err;
+	bits = host_alloc(words * 8);
+	if (!bits)
+		return -ENOMEM;
+	err = host_copy_from_user(bits, arg->dirty_bitmap, words * 8);
+	for (u64 i = 0; !err && i < words; i++)
+		if (bits[i]) {
+			__atomic_fetch_and(&s->dirty[arg->first_page / 64 + i], ~bits[i],
+					   __ATOMIC_SEQ_CST);
+			any = true;
+		}
+	if (any && vm->engine->write_protect)
+		vm->engine->write_protect(vm, s->gpa, s->len);
+	host_free(bits);
+	return err;
+}
+
+int slots_clear_dirty(struct vm *vm, const struct kvm_clear_dirty_log *arg)
+{
+	struct slot *s;
+	int err = -ENOENT;
+
+	if (arg->slot >= SLOTS_MAX)
+		return -EINVAL;
+	host_mutex_lock(&vm->slots.lock);
+	s = slot_by_id(vm, arg->slot);
+	if (s && s->dirty)
+		err = dirty_clear(vm, s, arg);
+	host_mutex_unlock(&vm->slots.lock);
+	return err;
+}
+
+int slots_manual_dirty(struct vm *vm, u64 how)
+{
+	u64 valid = KVM_DIRTY_LOG_MANUAL_PROTECT_ENABLE;
+
+	if (how & KVM_DIRTY_LOG_MANUAL_PROTECT_ENABLE)
+		valid |= KVM_DIRTY_LOG_INITIALLY_SET;
+	if (how & ~valid)
+		return -EINVAL;
+	host_mutex_lock(&vm->slots.lock);
+	vm->slots.manual = how;
+	host_mutex_unlock(&vm->slots.lock);
+	return 0;
+}
+
 const struct slot *slot_find(struct vm *vm, u64 gpa)
 {
 	const struct slot_table *t = table_get(vm);
-	u32 i = READ_ONCE(vm->slots.hint), lo = 0, hi = t->n;
+	u32 i = READ_ONCE(vm->slots.hint), n = __atomic_load_n(&t->n, __ATOMIC_ACQUIRE);
 
-	if (i < hi && gpa - t->slot[i].gpa < t->slot[i].len)
+	if (i < n && gpa - t->slot[i].gpa < t->slot[i].len)
 		return &t->slot[i];
-	while (lo < hi) {
-		u32 mid = lo + (hi - lo) / 2;
-
-		if (t->slot[mid].gpa <= gpa)
-			lo = mid + 1;
-		else
-			hi = mid;
-	}
-	if (!lo || gpa - t->slot[lo - 1].gpa >= t->slot[lo - 1].len)
+	i = table_upper(t, n, gpa);
+	if (!i || gpa - t->slot[i - 1].gpa >= t->slot[i - 1].len)
 		return NULL;
-	WRITE_ONCE(vm->slots.hint, lo - 1);
-	return &t->slot[lo - 1];
+	WRITE_ONCE(vm->slots.hint, i - 1);
+	return &t->slot[i - 1];
 }
 
 void slot_mark_dirty(const struct slot *s, u64 gpa)

@@ -14,10 +14,11 @@
 
 #include "core/host.h"
 
-#define SLOTS_MAX	509		/* user slots, KVM_CAP_NR_MEMSLOTS */
+#define SLOTS_MAX	32764		/* user slots, KVM_CAP_NR_MEMSLOTS */
 
 struct vm;
 struct kvm_userspace_memory_region;
+struct kvm_clear_dirty_log;
 
 struct slot {
 	u64 gpa, len;		/* bytes, page-aligned; len is never 0 in a table */
@@ -27,9 +28,10 @@ struct slot {
 	void *arch;		/* the engine's, one per slot (see engine.h) */
 };
 
-/* Sorted by gpa, immutable once published. */
+/* Sorted by gpa. Once published a slot never changes, but one may be added behind
+ * the last: readers load n first. */
 struct slot_table {
-	u32 n;
+	u32 n, cap;
 	u64 generation;
 	struct slot slot[];
 };
@@ -37,6 +39,9 @@ struct slot_table {
 struct slots {
 	host_mutex_t lock;		/* writers */
 	struct slot_table *table;	/* published with release order */
+	u64 *base_of;			/* by id: gpa | 1, or 0 where there is none */
+	u32 count;			/* slots there are */
+	u32 manual;			/* KVM_DIRTY_LOG_*: CLEAR_DIRTY_LOG clears the log */
 	u32 hint;			/* where the last search ended; any value will do */
 };
 
@@ -49,6 +54,11 @@ int slots_set(struct vm *vm, const struct kvm_userspace_memory_region *r);
 /* KVM_GET_DIRTY_LOG: copies the bitmap out and clears it; the engine forgets
  * its writable mappings of the slot first. */
 int slots_get_dirty(struct vm *vm, u32 id, void *user_bitmap);
+
+/* KVM_CLEAR_DIRTY_LOG: -EINVAL, -ENOENT, -ENOMEM, -EFAULT. */
+int slots_clear_dirty(struct vm *vm, const struct kvm_clear_dirty_log *arg);
+/* KVM_CAP_MANUAL_DIRTY_LOG_PROTECT2: -EINVAL for unknown bits. */
+int slots_manual_dirty(struct vm *vm, u64 how);
 
 /* The slot that holds gpa, or NULL. Binary search with a one-entry hint. */
 const struct slot *slot_find(struct vm *vm, u64 gpa);

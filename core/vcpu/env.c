@@ -9,6 +9,8 @@
  * fragments, so instructions need not know about any of this.
  */
 #include "core/vm.h"
+#include "core/api/msr_filter.h"
+#include "core/api/pv.h"
 #include "core/x86/cpuid.h"
 #include "core/x86/debug.h"
 #include "core/x86/msr.h"
@@ -245,14 +247,53 @@ static int env_pio(struct x86_cpu *c, u16 port, unsigned int size, bool in,
 
 /* --- everything else --- */
 
+/* User space wanted to decide about such an MSR, or it is #GP. */
+static int msr_refused(struct vcpu *v, u32 index, u64 val, bool write, u32 why)
+{
+	struct kvm_run *run = v->run;
+
+	if (!(READ_ONCE(v->vm->user_msr) & why))
+		return x86_raise_err(&v->cpu, X86_GP, 0);
+	run->exit_reason = write ? KVM_EXIT_X86_WRMSR : KVM_EXIT_X86_RDMSR;
+	memset(&run->msr, 0, sizeof(run->msr));
+	run->msr.reason = why;
+	run->msr.index = index;
+	run->msr.data = val;
+	v->io.msr_pending = true;
+	return RUN_EXIT;
+}
+
+static u32 why_refused(u32 index)
+{
+	return msr_known(index) ? KVM_MSR_EXIT_REASON_INVAL : KVM_MSR_EXIT_REASON_UNKNOWN;
+}
+
 static int env_rdmsr(struct x86_cpu *c, u32 index, u64 *val)
 {
-	return msr_read(cpu_vcpu(c), index, val, false) ? x86_raise_err(c, X86_GP, 0) : RUN_OK;
+	struct vcpu *v = cpu_vcpu(c);
+
+	if (v->io.msr_done) {
+		*val = v->run->msr.data;
+		return v->run->msr.error ? x86_raise_err(c, X86_GP, 0) : RUN_OK;
+	}
+	if (!msr_allowed(v->vm, index, KVM_MSR_FILTER_READ))
+		return msr_refused(v, index, 0, false, KVM_MSR_EXIT_REASON_FILTER);
+	if (msr_read(v, index, val, false))
+		return msr_refused(v, index, 0, false, why_refused(index));
+	return RUN_OK;
 }
 
 static int env_wrmsr(struct x86_cpu *c, u32 index, u64 val)
 {
-	return msr_write(cpu_vcpu(c), index, val, false) ? x86_raise_err(c, X86_GP, 0) : RUN_OK;
+	struct vcpu *v = cpu_vcpu(c);
+
+	if (v->io.msr_done)
+		return v->run->msr.error ? x86_raise_err(c, X86_GP, 0) : RUN_OK;
+	if (!msr_allowed(v->vm, index, KVM_MSR_FILTER_WRITE))
+		return msr_refused(v, index, val, true, KVM_MSR_EXIT_REASON_FILTER);
+	if (msr_write(v, index, val, false))
+		return msr_refused(v, index, val, true, why_refused(index));
+	return RUN_OK;
 }
 
 static void env_cpuid(struct x86_cpu *c, u32 leaf, u32 sub, u32 out[4])
@@ -287,6 +328,7 @@ static void env_set_cr8(struct x86_cpu *c, u64 val)
 #define HC_VAPIC_POLL_IRQ	1
 #define HC_KICK_CPU		5
 #define HC_SEND_IPI		10
+#define HC_SCHED_YIELD		11
 #define HC_EPERM		1
 #define HC_EINVAL		22
 #define HC_ENOSYS		1000
@@ -324,18 +366,26 @@ static int env_hypercall(struct x86_cpu *c)
 	bool wide = c->mode == X86_MODE64;
 	s64 ret = -HC_ENOSYS;
 
+	v->stat[STAT_HYPERCALLS]++;
 	if (c->cpl) {
 		ret = -HC_EPERM;
 	} else if (c->gpr[X86_RAX] == HC_VAPIC_POLL_IRQ) {
 		ret = 0;
-	} else if (c->gpr[X86_RAX] == HC_KICK_CPU) {
+	} else if (c->gpr[X86_RAX] == HC_KICK_CPU && pv_offered(v, PV_UNHALT)) {
 		hc_kick(v->vm, c->gpr[X86_RCX]);
 		ret = 0;
-	} else if (c->gpr[X86_RAX] == HC_SEND_IPI) {
+	} else if (c->gpr[X86_RAX] == HC_SEND_IPI && pv_offered(v, PV_SEND_IPI)) {
 		ret = hc_send_ipi(v, c->gpr, wide);
+	} else if (c->gpr[X86_RAX] == HC_SCHED_YIELD && pv_offered(v, PV_SCHED_YIELD)) {
+		ret = 0;	/* the host's scheduler knows better */
 	}
 	x86_reg_set(c, X86_RAX * 8, wide ? 8 : 4, ret);
 	return RUN_OK;
+}
+
+static bool env_quirk_off(struct x86_cpu *c, u64 quirk)
+{
+	return READ_ONCE(cpu_vcpu(c)->vm->quirks_off) & quirk;
 }
 
 static void env_bus_lock(struct x86_cpu *c)
@@ -364,6 +414,7 @@ const struct x86_env vcpu_env = {
 	.get_cr8 = env_get_cr8,
 	.set_cr8 = env_set_cr8,
 	.hypercall = env_hypercall,
+	.quirk_off = env_quirk_off,
 	.bus_lock = env_bus_lock,
 	.bus_unlock = env_bus_unlock,
 };

@@ -12,7 +12,7 @@
 
 bool vcpu_replaying(const struct vcpu *v)
 {
-	return v->io.n || v->io.pio_done;
+	return v->io.n || v->io.pio_done || v->io.msr_done;
 }
 
 /* User space has answered: let the instruction find it when it runs again. */
@@ -32,6 +32,10 @@ static void io_complete(struct vcpu *v)
 		io->pio_pending = false;
 		io->pio_done = true;
 	}
+	if (io->msr_pending) {
+		io->msr_pending = false;
+		io->msr_done = true;
+	}
 	io->cursor = 0;
 }
 
@@ -39,7 +43,7 @@ void vcpu_io_retired(struct vcpu *v)
 {
 	v->io.n = 0;
 	v->io.cursor = 0;
-	v->io.pio_done = false;
+	v->io.pio_done = v->io.msr_done = false;
 }
 
 static bool intr_window_open(const struct vcpu *v)
@@ -118,6 +122,7 @@ static int inject_nmi(struct vcpu *v)
 	if (!v->nmi_injected)
 		__atomic_fetch_sub(&v->nmi_pending, 1, __ATOMIC_SEQ_CST);
 	v->cpu.nmi_masked = true;
+	v->stat[STAT_NMIS]++;
 	/* One more may wait for IRET; senders on other threads can have raced. */
 	if (READ_ONCE(v->nmi_pending) > 1)
 		WRITE_ONCE(v->nmi_pending, 1);
@@ -139,6 +144,7 @@ static int inject_intr(struct vcpu *v)
 		v->intr_vector = vector;
 	}
 	ev.vector = v->intr_vector;
+	v->stat[STAT_IRQS]++;
 	r = deliver(v, &ev, &again);
 	v->intr_injected = again;
 	if (!again)
@@ -229,6 +235,7 @@ static int vcpu_sleep(struct vcpu *v)
 static void wake_up(struct vcpu *v)
 {
 	__atomic_store_n(&v->unhalt, 0, __ATOMIC_SEQ_CST);
+	v->stat[STAT_WAKEUPS]++;
 	v->mp_state = KVM_MP_STATE_RUNNABLE;
 }
 
@@ -268,6 +275,7 @@ static int take_requests(struct vcpu *v)
 
 	if (likely(!req))
 		return RUN_OK;
+	v->stat[STAT_REQUESTS]++;
 	if (req & REQ_TLB_FLUSH && v->vm->engine->flush)
 		v->vm->engine->flush(v, X86_FLUSH_ALL, 0);
 	if (req & REQ_CLOCK)
@@ -283,6 +291,7 @@ static int halt(struct vcpu *v)
 		v->run->exit_reason = KVM_EXIT_HLT;
 		return RUN_EXIT;
 	}
+	v->stat[STAT_HALTS]++;
 	v->mp_state = KVM_MP_STATE_HALTED;
 	return RUN_OK;
 }
@@ -324,6 +333,17 @@ static void tell_user(struct vcpu *v)
 		 (v->vm->irqs.mode == IRQCHIP_NONE || vcpu_accepts_extint(v)));
 }
 
+static void count_exit(struct vcpu *v)
+{
+	v->stat[STAT_EXITS]++;
+	switch (v->run->exit_reason) {
+	case KVM_EXIT_IO: v->stat[STAT_IO_EXITS]++; break;
+	case KVM_EXIT_MMIO: v->stat[STAT_MMIO_EXITS]++; break;
+	case KVM_EXIT_INTR: v->stat[STAT_SIGNAL_EXITS]++; break;
+	case KVM_EXIT_IRQ_WINDOW_OPEN: v->stat[STAT_WINDOW_EXITS]++; break;
+	}
+}
+
 int vcpu_run(struct vcpu *v)
 {
 	struct kvm_run *run = v->run;
@@ -347,5 +367,6 @@ int vcpu_run(struct vcpu *v)
 	if (r == -EINTR)
 		run->exit_reason = at_once ? before : KVM_EXIT_INTR;
 	tell_user(v);
+	count_exit(v);
 	return r < 0 ? r : 0;
 }

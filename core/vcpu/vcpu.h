@@ -19,6 +19,12 @@ enum vcpu_req {			/* bits of vcpu->requests: do it before entering */
 	REQ_IOAPIC_EOI	= 1 << 5,	/* lapic_take_eoi_exit() has something */
 };
 
+enum vcpu_stat {			/* counted in vcpu->stat, by its own thread */
+	STAT_EXITS, STAT_IO_EXITS, STAT_MMIO_EXITS, STAT_SIGNAL_EXITS, STAT_WINDOW_EXITS,
+	STAT_HALTS, STAT_WAKEUPS, STAT_IRQS, STAT_NMIS, STAT_REQUESTS, STAT_HYPERCALLS,
+	STAT_COUNT
+};
+
 #define VCPU_FRAGS	8
 
 /*
@@ -38,6 +44,8 @@ struct vcpu_io {
 	bool pending;		/* KVM_RUN returned for frag[n - 1] */
 	bool pio_pending;	/* KVM_RUN returned for port I/O */
 	bool pio_done;		/* user space has filled in or taken the port data */
+	bool msr_pending;	/* KVM_RUN returned for RDMSR or WRMSR */
+	bool msr_done;		/* run->msr has user space's answer */
 	u64 signature;		/* of the iteration the fragments belong to */
 };
 
@@ -73,6 +81,9 @@ struct vcpu {
 
 	struct kvm_cpuid_entry2 *cpuid;
 	u32 n_cpuid;
+	bool cpuid_given;	/* user space has said what the processor is */
+	u32 pv_features;	/* what the CPUID offers of pv.h, wherever that leaf is */
+	bool pv_enforced;	/* KVM_CAP_ENFORCE_PV_FEATURE_CPUID */
 	bool ran;		/* KVM_RUN was called: CPUID no longer changes */
 	u32 tsc_khz;		/* as KVM_SET_TSC_KHZ said; 0: the host's */
 	u64 tsc_offset;		/* guest TSC = host TSC + offset */
@@ -85,7 +96,7 @@ struct vcpu {
 	/* Plain-value MSRs, indexed by core/x86/msr.c's own table. */
 	u64 msr[96];
 	u64 mce_bank[32][4];
-	u64 stat[16];
+	u64 stat[STAT_COUNT];
 	u64 sigmask;		/* KVM_SET_SIGNAL_MASK */
 	bool sigmask_set;
 };

@@ -264,6 +264,21 @@ static void entry_regs(const struct kvm_cpuid_entry2 *e, u32 o[4])
 	o[EDX] = e->edx;
 }
 
+/* KVM's leaves may be moved up, to make room for another hypervisor's. */
+static u32 pv_features(const struct vcpu *v)
+{
+	const struct kvm_cpuid_entry2 *e;
+
+	for (u32 base = 0x40000000; base < 0x40010000; base += 0x100) {
+		e = cpuid_find(v, base, 0);
+		if (!e || e->ebx != 0x4b4d564b || e->ecx != 0x564b4d56 || e->edx != 0x4d)
+			continue;
+		e = cpuid_find(v, base + 1, 0);
+		return e ? e->eax : 0;
+	}
+	return 0;
+}
+
 /*
  * What instructions may use: what user space says the processor has, as far as
  * it is there at all.
@@ -282,6 +297,7 @@ static void features_update(struct vcpu *v)
 		supported_leaf(v->vm->engine, words[i].leaf, words[i].sub, have);
 		v->cpu.features[i] = said[words[i].reg] & have[words[i].reg];
 	}
+	v->pv_features = pv_features(v);
 	e = cpuid_find(v, 0x80000008, 0);
 	v->cpu.maxphyaddr = 36;
 	if (e && (e->eax & 0xff) >= 32 && (e->eax & 0xff) <= 52)
@@ -315,8 +331,19 @@ int cpuid_set(struct vcpu *v, const struct kvm_cpuid_entry2 *ent, u32 n)
 	host_free(v->cpuid);
 	v->cpuid = copy;
 	v->n_cpuid = n;
+	v->cpuid_given = true;
 	features_update(v);
 	return 0;
+}
+
+void cpuid_set_mwait(struct vcpu *v, bool on)
+{
+	for (u32 i = 0; i < v->n_cpuid; i++)
+		if (v->cpuid[i].function == 1)
+			v->cpuid[i].ecx = on ? v->cpuid[i].ecx | B(3) : v->cpuid[i].ecx & ~B(3);
+	/* Both instructions are there, listed as supported or not. */
+	v->cpu.features[XFW_1_ECX] = on ? v->cpu.features[XFW_1_ECX] | B(3) :
+					  v->cpu.features[XFW_1_ECX] & ~(u64)B(3);
 }
 
 /* The entry that answers where there is none of that number: Intel's rule is
@@ -404,21 +431,43 @@ void cpuid_get(const struct vcpu *v, struct kvm_cpuid_entry2 *ent)
 	}
 }
 
-u64 cpuid_cr4_reserved(const struct x86_cpu *c)
+static bool feature_in(const u64 *set, enum x86_feature f)
+{
+	return set[f / 64] >> (f % 64) & 1;
+}
+
+static u64 cr4_reserved(const u64 *set)
 {
 	u64 ok = X86_CR4_VME | X86_CR4_PVI | X86_CR4_TSD | X86_CR4_DE | X86_CR4_PSE |
 		 X86_CR4_PAE | X86_CR4_MCE | X86_CR4_PGE | X86_CR4_PCE | X86_CR4_OSFXSR |
 		 X86_CR4_OSXMMEXCPT;
 
-	ok |= x86_has(c, XF_UMIP) ? X86_CR4_UMIP : 0;
-	ok |= x86_has(c, XF_LA57) ? X86_CR4_LA57 : 0;
-	ok |= x86_has(c, XF_FSGSBASE) ? X86_CR4_FSGSBASE : 0;
-	ok |= x86_has(c, XF_PCID) ? X86_CR4_PCIDE : 0;
-	ok |= x86_has(c, XF_XSAVE) ? X86_CR4_OSXSAVE : 0;
-	ok |= x86_has(c, XF_SMEP) ? X86_CR4_SMEP : 0;
-	ok |= x86_has(c, XF_SMAP) ? X86_CR4_SMAP : 0;
-	ok |= x86_has(c, XF_PKU) ? X86_CR4_PKE : 0;
+	ok |= feature_in(set, XF_UMIP) ? X86_CR4_UMIP : 0;
+	ok |= feature_in(set, XF_LA57) ? X86_CR4_LA57 : 0;
+	ok |= feature_in(set, XF_FSGSBASE) ? X86_CR4_FSGSBASE : 0;
+	ok |= feature_in(set, XF_PCID) ? X86_CR4_PCIDE : 0;
+	ok |= feature_in(set, XF_XSAVE) ? X86_CR4_OSXSAVE : 0;
+	ok |= feature_in(set, XF_SMEP) ? X86_CR4_SMEP : 0;
+	ok |= feature_in(set, XF_SMAP) ? X86_CR4_SMAP : 0;
+	ok |= feature_in(set, XF_PKU) ? X86_CR4_PKE : 0;
 	return ~ok;
+}
+
+u64 cpuid_cr4_reserved(const struct x86_cpu *c)
+{
+	return cr4_reserved(c->features);
+}
+
+u64 cpuid_cr4_impossible(const struct engine *e)
+{
+	u64 set[XFW_COUNT];
+	u32 o[4];
+
+	for (u32 i = 0; i < XFW_COUNT; i++) {
+		supported_leaf(e, words[i].leaf, words[i].sub, o);
+		set[i] = o[words[i].reg];
+	}
+	return cr4_reserved(set);
 }
 
 u64 cpuid_xcr0_supported(const struct vcpu *v)

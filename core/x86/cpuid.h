@@ -70,6 +70,10 @@ void vcpu_cpuid(struct vcpu *v, u32 leaf, u32 sub, u32 out[4]);
 void cpuid_get(const struct vcpu *v, struct kvm_cpuid_entry2 *ent);
 /* The entry for leaf and sub as user space set it, or NULL. */
 const struct kvm_cpuid_entry2 *cpuid_find(const struct vcpu *v, u32 leaf, u32 sub);
+/* IA32_MISC_ENABLE switched MONITOR and MWAIT on or off. */
+void cpuid_set_mwait(struct vcpu *v, bool on);
+/* Before user space said anything: CR4 bits that nobody can have. */
+u64 cpuid_cr4_impossible(const struct engine *e);
 /* CR4 bits that the vCPU's CPUID does not offer. */
 u64 cpuid_cr4_reserved(const struct x86_cpu *c);
 /* XCR0 bits that may be set. */

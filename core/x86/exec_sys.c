@@ -259,16 +259,49 @@ EXEC(wrpkru)
 	return RUN_END;
 }
 
+#define QUIRK_FIX_HYPERCALL	(1ull << 5)	/* KVM_X86_QUIRK_FIX_HYPERCALL_INSN */
+#define QUIRK_MWAIT_NO_UD	(1ull << 6)	/* KVM_X86_QUIRK_MWAIT_NEVER_UD_FAULTS */
+
+static bool quirk_off(struct x86_cpu *c, u64 quirk)
+{
+	return c->env->quirk_off && c->env->quirk_off(c, quirk);
+}
+
+/* KVM writes the processor's own instruction over the other vendor's. Ours does
+ * both, so a store that fails does no harm. */
+static int fix_hypercall(struct x86_cpu *c)
+{
+	static const u8 vmmcall[3] = { 0x0f, 0x01, 0xd9 };
+	struct x86_exc exc = c->exc;
+	int r;
+
+	if (quirk_off(c, QUIRK_FIX_HYPERCALL))
+		return exec_ud(c);
+	r = x86_store_buf(c, X86_CS, c->gpr[X86_RIP] - sizeof(vmmcall), vmmcall, sizeof(vmmcall));
+	c->exc = exc;
+	return r < 0 ? r : RUN_OK;
+}
+
 EXEC(hypercall)
 {
+	int r = in->op == OP_vmcall && c->mode == X86_MODE64 ? fix_hypercall(c) : RUN_OK;
+
+	if (r)
+		return r;
 	return c->env->hypercall ? c->env->hypercall(c) : exec_ud(c);
+}
+
+/* Guests use these without asking CPUID, and KVM lets them. */
+static bool no_mwait(struct x86_cpu *c)
+{
+	return c->cpl || (!x86_has(c, XF_MONITOR) && quirk_off(c, QUIRK_MWAIT_NO_UD));
 }
 
 EXEC(monitor)
 {
 	u64 v, ea = c->gpr[X86_RAX] & (in->adsize == 8 ? ~0ull : in->adsize == 4 ? 0xffffffff : 0xffff);
 
-	if (!x86_has(c, XF_MONITOR) || c->cpl)
+	if (no_mwait(c))
 		return exec_ud(c);
 	if ((u32)c->gpr[X86_RCX])
 		return exec_gp0(c);
@@ -278,7 +311,7 @@ EXEC(monitor)
 /* Waking early is allowed, so this does not wait at all. */
 EXEC(mwait)
 {
-	if (!x86_has(c, XF_MONITOR) || c->cpl)
+	if (no_mwait(c))
 		return exec_ud(c);
 	return c->gpr[X86_RCX] & ~1ull ? exec_gp0(c) : RUN_END;
 }

@@ -323,6 +323,9 @@ static int ucode_set(struct vcpu *v, u32 idx, u64 val, bool host)
 	return 0;
 }
 
+#define MISC_MWAIT		(1ull << 18)
+#define QUIRK_MISC_NO_MWAIT	(1ull << 4)	/* KVM_X86_QUIRK_MISC_ENABLE_NO_MWAIT */
+
 static int misc_enable_set(struct vcpu *v, u32 idx, u64 val, bool host)
 {
 	const u64 absent = 1ull << 12 | 1ull << 11;	/* PEBS, BTS unavailable */
@@ -335,7 +338,16 @@ static int misc_enable_set(struct vcpu *v, u32 idx, u64 val, bool host)
 		val = (val & ~pmu) | (old & pmu);
 	}
 	v->msr[MS_MISC_ENABLE] = val;
+	if ((old ^ val) & MISC_MWAIT && READ_ONCE(v->vm->quirks_off) & QUIRK_MISC_NO_MWAIT)
+		cpuid_set_mwait(v, val & MISC_MWAIT);
 	return 0;
+}
+
+/* PLATFORM_INFO: user space may want the guest not to see it. */
+static int platform_get(struct vcpu *v, u32 idx, u64 *val, bool host)
+{
+	*val = v->msr[MS_PLATFORM];
+	return !host && READ_ONCE(v->vm->no_platform_info);
 }
 
 static int hsave_set(struct vcpu *v, u32 idx, u64 val, bool host)
@@ -444,7 +456,7 @@ static const struct msr_row rows[] = {
 	VALUE(0x9e, MS_SMBASE, ML | MHR, 0x30000, ~0ull),
 	CONST(0xc1, 0xc2, 0, 0),			/* PERFCTR */
 	CONST(0xcd, 0xcd, MG, 3),			/* FSB frequency */
-	VALUE(0xce, MS_PLATFORM, ML | MH, 0, ~0ull),
+	{ 0xce, 0xce, MK_VALUE, ML | MH, MS_PLATFORM, .writable = ~0ull, .get = platform_get },
 	CONST(0xfe, 0xfe, MG, 0x508),			/* MTRRcap: WC, fixed, 8 variable */
 	CONST(0x119, 0x119, 0, 0xbe702111),		/* BBL_CR_CTL3 */
 	VALUE(0x140, MS_MISC_FEATURES, ML, 0, 0),
@@ -537,6 +549,11 @@ void msr_reset(struct vcpu *v)
 		v->apic_base = 0xfee00800 | (boot ? 0x100 : 0);
 	v->tsc_adjust = 0;
 	tsc_set_outside(v, 0);
+}
+
+bool msr_known(u32 idx)
+{
+	return row_find(idx) != NULL;
 }
 
 int msr_read(struct vcpu *v, u32 idx, u64 *val, bool host)

@@ -19,6 +19,9 @@ struct engine;
 int msr_read(struct vcpu *v, u32 idx, u64 *val, bool host);
 int msr_write(struct vcpu *v, u32 idx, u64 val, bool host);
 
+/* Is there such an MSR at all, whatever its values? */
+bool msr_known(u32 idx);
+
 /* Power-on values of what is kept in v->msr. INIT changes none of them. */
 void msr_reset(struct vcpu *v);
 

@@ -287,6 +287,14 @@ static int block_uncached(struct vcpu *v, struct soft_block **out)
 	unsigned int got;
 	int r = x86_fetch(&v->cpu, buf, sizeof(buf), &got);
 
+	/* As KVM: no device of user space's is asked for instructions. */
+	if (r == RUN_EXIT) {
+		vcpu_io_retired(v);
+		v->io.pending = false;
+		v->run->exit_reason = KVM_EXIT_INTERNAL_ERROR;
+		v->run->internal.suberror = KVM_INTERNAL_ERROR_EMULATION;
+		v->run->internal.ndata = 0;
+	}
 	if (r)
 		return r;
 	memset(s->single, 0, sizeof(s->single));

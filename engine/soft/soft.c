@@ -90,6 +90,14 @@ static void soft_memory_changed(struct vm *vm, u64 gpa, u64 len)
 	flush_everyone(vm);
 }
 
+static void soft_counters(const struct vcpu *v, u64 *insns, u64 *tlb_fills)
+{
+	const struct soft_vcpu *s = v->engine;
+
+	*insns = s->insns;
+	*tlb_fills = s->itlb_fills + s->dtlb_fills;
+}
+
 const struct engine engine_soft = {
 	.name = "soft",
 	.present = soft_present,
@@ -109,5 +117,6 @@ const struct engine engine_soft = {
 	.memory_written = soft_memory_written,
 	.filled = soft_filled,
 	.flush = soft_flush,
+	.counters = soft_counters,
 	.mode_changed = soft_mode_changed,
 };

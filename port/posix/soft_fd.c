@@ -13,6 +13,7 @@
 #include <unistd.h>
 #include "core/api/call.h"
 #include "core/api/provider.h"
+#include "core/api/stats.h"
 #include "core/vm.h"
 #include "engine/engine.h"
 #include "port/posix/fault.h"
@@ -31,6 +32,10 @@ struct soft_obj {
 	struct soft_obj *owner;	/* a vCPU's VM: counted */
 	/* of a VM: */
 	struct kvm_run *run[VM_VCPUS_MAX];	/* in vm->lock's order of creation */
+	u8 *stats;		/* the statistics file's memory; NULL: none yet */
+	int stats_fd;		/* and it, or -1 */
+	pthread_t runner;	/* who was last in KVM_RUN, if running */
+	u32 running, cancelled;	/* atomic */
 	int ring_fd;		/* first vCPU's memory, whose ring all share; or -1 */
 };
 
@@ -91,6 +96,7 @@ static struct soft_obj *obj_new(enum soft_kind kind)
 		o->kind = kind;
 		o->refs = 1;
 		o->ring_fd = -1;
+		o->stats_fd = -1;
 	}
 	return o;
 }
@@ -103,6 +109,14 @@ static void obj_free_vm(struct soft_obj *o)
 			munmap(o->run[i], RUN_BYTES);
 	if (o->ring_fd >= 0)
 		close(o->ring_fd);
+}
+
+static void stats_free(struct soft_obj *o)
+{
+	if (o->stats_fd < 0)
+		return;
+	munmap(o->stats, STATS_BYTES_MAX);
+	close(o->stats_fd);
 }
 
 static void obj_put(struct soft_obj *o)
@@ -119,6 +133,7 @@ static void obj_put(struct soft_obj *o)
 		owner = o->owner;
 		if (o->kind == SOFT_VM)
 			obj_free_vm(o);
+		stats_free(o);
 		host_free(o);
 		o = owner;
 	}
@@ -302,31 +317,123 @@ void soft_signal_hit(void)
 	vcpu_kick(v);
 }
 
-static long run(struct vcpu *v, void *arg)
+static long run(struct soft_obj *o, void *arg)
 {
+	struct vcpu *v = o->vcpu;
 	long r;
 
 	v->interrupted = false;
 	__atomic_store_n(&soft_signal.v, v, __ATOMIC_SEQ_CST);
 	/* It may have come before this vCPU was known. */
-	if (soft_signal.hit)
+	if (soft_signal.hit || __atomic_load_n(&o->cancelled, __ATOMIC_SEQ_CST))
 		v->interrupted = true;
 	r = v->sigmask_set ? run_masked(v, arg) : api_dispatch(&vcpu_calls, v, KVM_RUN, arg);
 	__atomic_store_n(&soft_signal.v, NULL, __ATOMIC_SEQ_CST);
 	return r;
 }
 
-static long vcpu_ioctl(struct vcpu *v, u32 req, void *arg)
+/* --- statistics --- */
+
+/* Readers see what was counted when the vCPU last left KVM_RUN. */
+static void stats_write(struct soft_obj *o)
+{
+	if (!o->stats)
+		return;
+	if (o->kind == SOFT_VCPU)
+		stats_vcpu(o->vcpu, o->stats);
+	else
+		stats_vm(o->vm, o->stats);
+}
+
+static int stats_new(struct soft_obj *o)
+{
+	u8 file[STATS_BYTES_MAX];
+	u32 len = o->kind == SOFT_VCPU ? stats_vcpu(o->vcpu, file) : stats_vm(o->vm, file);
+	int fd = memfd_create("kvist-stats", MFD_CLOEXEC);
+	void *p;
+
+	if (fd < 0)
+		return -ENOMEM;
+	p = mmap(NULL, STATS_BYTES_MAX, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	if (p == MAP_FAILED || ftruncate(fd, len) < 0) {
+		if (p != MAP_FAILED)
+			munmap(p, STATS_BYTES_MAX);
+		close(fd);
+		return -ENOMEM;
+	}
+	memcpy(p, file, len);
+	o->stats = p;
+	o->stats_fd = fd;
+	return 0;
+}
+
+/* Each descriptor reads from its own position, so it is opened anew. */
+static long stats_open(struct soft_obj *o)
+{
+	char path[40];
+	int fd, err = 0;
+
+	pthread_mutex_lock(&fds.lock);
+	if (o->stats_fd < 0)
+		err = stats_new(o);
+	stats_write(o);
+	pthread_mutex_unlock(&fds.lock);
+	if (err)
+		return err;
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", o->stats_fd);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	return fd < 0 ? -errno : fd;
+}
+
+/*
+ * A thread that is cancelled leaves KVM_RUN first, as if by a signal, so that
+ * no lock stays behind. It must not be cancelled in between.
+ */
+static long run_cancellable(struct soft_obj *o, void *arg)
 {
 	long r;
 
+	o->runner = pthread_self();
+	__atomic_store_n(&o->running, 1, __ATOMIC_SEQ_CST);
+	host_mutex_lock(&o->vcpu->lock);
+	r = run(o, arg);
+	stats_write(o);
+	host_mutex_unlock(&o->vcpu->lock);
+	__atomic_store_n(&o->running, 0, __ATOMIC_SEQ_CST);
+	__atomic_store_n(&o->cancelled, 0, __ATOMIC_SEQ_CST);
+	return r;
+}
+
+static long vcpu_ioctl(struct soft_obj *o, u32 req, void *arg)
+{
+	struct vcpu *v = o->vcpu;
+	long r;
+
+	if (req == KVM_RUN)
+		return run_cancellable(o, arg);
 	host_mutex_lock(&v->lock);
-	r = req == KVM_RUN ? run(v, arg) : api_dispatch(&vcpu_calls, v, req, arg);
+	r = api_dispatch(&vcpu_calls, v, req, arg);
 	host_mutex_unlock(&v->lock);
 	return r;
 }
 
-static long soft_ioctl(int fd, unsigned long req, void *arg)
+void soft_fd_cancel(pthread_t t)
+{
+	pthread_mutex_lock(&fds.lock);
+	for (u32 i = 0; i < fds.end; i++) {
+		struct soft_obj *o = fds.obj[i];
+
+		if (!o || o->kind != SOFT_VCPU ||
+		    !__atomic_load_n(&o->running, __ATOMIC_SEQ_CST) || !pthread_equal(o->runner, t))
+			continue;
+		__atomic_store_n(&o->cancelled, 1, __ATOMIC_SEQ_CST);
+		__atomic_store_n(&o->vcpu->interrupted, true, __ATOMIC_SEQ_CST);
+		vcpu_kick(o->vcpu);
+	}
+	pthread_mutex_unlock(&fds.lock);
+}
+
+static long obj_ioctl(int fd, unsigned long req, void *arg)
 {
 	struct soft_obj *o = table_get(fd);
 	u32 nr = (u32)req;
@@ -336,8 +443,10 @@ static long soft_ioctl(int fd, unsigned long req, void *arg)
 		return fcntl(fd, F_GETFD) < 0 ? -EBADF : -ENOTTY;
 	if (o->kind == SOFT_FOREIGN)
 		r = -EIO;
+	else if (nr == KVM_GET_STATS_FD && o->kind != SOFT_SYSTEM)
+		r = stats_open(o);
 	else if (o->kind == SOFT_VCPU)
-		r = vcpu_ioctl(o->vcpu, nr, arg);
+		r = vcpu_ioctl(o, nr, arg);
 	else if (o->kind == SOFT_VM && nr == KVM_CREATE_VCPU)
 		r = create_vcpu(o, (unsigned long)arg);
 	else if (o->kind == SOFT_VM)
@@ -347,6 +456,21 @@ static long soft_ioctl(int fd, unsigned long req, void *arg)
 	else
 		r = api_dispatch(&system_calls, (void *)&engine_soft, nr, arg);
 	obj_put(o);
+	return r;
+}
+
+static long soft_ioctl(int fd, unsigned long req, void *arg)
+{
+	int state, type;
+	long r;
+
+	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &state);
+	r = obj_ioctl(fd, req, arg);
+	/* Made asynchronous again in the order that leaves PTHREAD_CANCELED as
+	 * the thread's result. */
+	pthread_setcanceltype(PTHREAD_CANCEL_DEFERRED, &type);
+	pthread_setcancelstate(state, NULL);
+	pthread_setcanceltype(type, NULL);
 	return r;
 }
 

@@ -20,6 +20,9 @@ extern __thread struct soft_signal soft_signal;
 /* A signal for this thread's KVM_RUN. In a signal handler. */
 void soft_signal_hit(void);
 
+/* Thread t is being cancelled: its KVM_RUN ends. */
+void soft_fd_cancel(pthread_t t);
+
 /* Is fd a descriptor of the software engine? Any context. */
 bool soft_fd_is(int fd);
 /* Is it one of /dev/kvm itself? */

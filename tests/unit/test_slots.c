@@ -273,6 +273,65 @@ static void slots_survive_failing_allocations(void **state)
 
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
+static void manual_log_is_cleared_only_when_told(void **state)
+{
+	u64 bits[1] = { 0 }, clear[1] = { 5 };
+	struct kvm_clear_dirty_log c = { .slot = 3, .num_pages = 8, .dirty_bitmap = clear };
+
+	assert_int_equal(slots_manual_dirty(vm, KVM_DIRTY_LOG_INITIALLY_SET), -EINVAL);
+	assert_int_equal(slots_manual_dirty(vm, 4), -EINVAL);
+	assert_int_equal(slots_manual_dirty(vm, KVM_DIRTY_LOG_MANUAL_PROTECT_ENABLE |
+					    KVM_DIRTY_LOG_INITIALLY_SET), 0);
+	assert_int_equal(slots_clear_dirty(vm, &c), -ENOENT);
+	assert_int_equal(set(3, 0, 8 * PAGE, HVA(0), KVM_MEM_LOG_DIRTY_PAGES), 0);
+	for (u32 i = 0; i < 2; i++) {
+		assert_int_equal(slots_get_dirty(vm, 3, bits), 0);
+		assert_int_equal(bits[0], 0xff);
+	}
+	assert_int_equal(slots_clear_dirty(vm, &c), 0);
+	assert_int_equal(told.protected, 1);
+	assert_int_equal(slots_get_dirty(vm, 3, bits), 0);
+	assert_int_equal(bits[0], 0xfa);
+}
+
+static void clearing_checks_its_range(void **state)
+{
+	u64 clear[3] = { ~0ull, ~0ull, ~0ull };
+	struct kvm_clear_dirty_log c = { .slot = 0, .num_pages = 64, .dirty_bitmap = clear };
+
+	assert_int_equal(set(0, 0, 32 * PAGE, HVA(0), KVM_MEM_LOG_DIRTY_PAGES), 0);
+	assert_int_equal(slots_clear_dirty(vm, &c), -EINVAL);	/* beyond the end */
+	c.num_pages = 31;					/* neither whole words nor the end */
+	assert_int_equal(slots_clear_dirty(vm, &c), -EINVAL);
+	c.num_pages = 32;
+	c.first_page = 1;
+	assert_int_equal(slots_clear_dirty(vm, &c), -EINVAL);
+	c.first_page = 64;
+	assert_int_equal(slots_clear_dirty(vm, &c), -EINVAL);
+	c.first_page = 0;
+	c.dirty_bitmap = NULL;
+	assert_int_equal(slots_clear_dirty(vm, &c), -EFAULT);
+	c.slot = SLOTS_MAX;
+	assert_int_equal(slots_clear_dirty(vm, &c), -EINVAL);
+}
+
+static void slots_behind_the_last_are_added_in_place(void **state)
+{
+	const u32 n = 300;
+
+	for (u32 i = 0; i < n; i++)
+		assert_int_equal(set(i, i * PAGE, PAGE, HVA(0), 0), 0);
+	assert_int_equal(vm->slots.table->n, n);
+	for (u32 i = 0; i < n; i++)
+		assert_int_equal(slot_find(vm, i * PAGE)->id, i);
+	assert_int_equal(set(n, 7 * PAGE, PAGE, HVA(0), 0), -EEXIST);
+	assert_int_equal(set(7, 7 * PAGE, 0, 0, 0), 0);
+	assert_null(slot_find(vm, 7 * PAGE));
+	assert_int_equal(set(n, 7 * PAGE, PAGE, HVA(0), 0), 0);
+	assert_int_equal(slot_find(vm, 7 * PAGE)->id, n);
+	assert_int_equal(vm->slots.count, n);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -283,6 +342,8 @@ int main(void)
 		T(dirty_log_counts_every_page_of_a_write), T(dirty_log_off_forgets),
 		T(dirty_log_keeps_bits_when_slot_moves), T(dirty_log_bad_pointer_is_efault),
 		T(slots_survive_failing_allocations),
+		T(manual_log_is_cleared_only_when_told), T(clearing_checks_its_range),
+		T(slots_behind_the_last_are_added_in_place),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

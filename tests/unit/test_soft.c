@@ -151,6 +151,17 @@ static void immediate_exit_finishes_the_answered_instruction_first(void **state)
 	assert_int_equal(b->v->cpu.gpr[X86_RIP], CODE + 2);
 }
 
+static void code_that_is_nowhere_is_an_internal_error(void **state)
+{
+	struct bed *b = *state;
+
+	b->v->cpu.seg[X86_CS].base = 0xd00000;
+	x86_mode_update(&b->v->cpu);
+	run_to(b, KVM_EXIT_INTERNAL_ERROR);
+	assert_int_equal(b->v->run->internal.suberror, KVM_INTERNAL_ERROR_EMULATION);
+	assert_false(vcpu_replaying(b->v));
+}
+
 static void mmio_read_and_write_replay_once_each(void **state)
 {
 	struct bed *b = *state;
@@ -532,6 +543,7 @@ int main(void)
 		T(ins_to_mmio_reads_the_port_once),
 		T(immediate_exit_finishes_the_answered_instruction_first),
 		T(mmio_read_and_write_replay_once_each),
+		T(code_that_is_nowhere_is_an_internal_error),
 		T(string_from_mmio_commits_each_iteration),
 		T(code_that_changes_its_next_instruction_runs_the_new_one),
 		T(a_loop_over_changing_code_sees_each_change),

@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* KVM_ENABLE_CAP of a VM. Source: Documentation/virt/kvm/api.rst, "Capabilities
+ * that can be enabled on VMs". */
+#include "core/vm.h"
+#include "core/api/call.h"
+
+static long enable_max_id(struct vm *vm, u64 max)
+{
+	if (!max || max > VM_VCPU_IDS_MAX)
+		return -EINVAL;
+	if (vm->max_vcpu_id != VM_VCPU_IDS_MAX && vm->max_vcpu_id != max)
+		return -EINVAL;
+	vm->max_vcpu_id = max;
+	return 0;
+}
+
+static long enable_x2apic_api(struct vm *vm, u64 flags)
+{
+	if (flags & ~(u64)(KVM_X2APIC_API_USE_32BIT_IDS | KVM_X2APIC_API_DISABLE_BROADCAST_QUIRK))
+		return -EINVAL;
+	if (flags & KVM_X2APIC_API_USE_32BIT_IDS)
+		vm->irqs.x2apic_32bit_ids = true;
+	if (flags & KVM_X2APIC_API_DISABLE_BROADCAST_QUIRK)
+		vm->irqs.x2apic_no_broadcast_quirk = true;
+	return 0;
+}
+
+/* All reasons at once; those not named no longer. */
+static long enable_user_msr(struct vm *vm, u64 reasons)
+{
+	if (reasons & ~(u64)(KVM_MSR_EXIT_REASON_INVAL | KVM_MSR_EXIT_REASON_UNKNOWN |
+			     KVM_MSR_EXIT_REASON_FILTER))
+		return -EINVAL;
+	WRITE_ONCE(vm->user_msr, reasons);
+	return 0;
+}
+
+static long disable_quirks(struct vm *vm, u64 quirks, bool strict)
+{
+	if (strict && quirks & ~(u64)API_QUIRKS)
+		return -EINVAL;
+	WRITE_ONCE(vm->quirks_off, quirks);
+	return 0;
+}
+
+long vm_enable_cap(struct vm *vm, const struct kvm_enable_cap *c)
+{
+	long r = 0;
+
+	if (c->flags)
+		return -EINVAL;
+	if (c->cap == KVM_CAP_SPLIT_IRQCHIP)	/* takes the lock itself */
+		return c->args[0] >> 32 ? -EINVAL : irqs_create_split(vm, c->args[0]);
+	host_mutex_lock(&vm->lock);
+	switch (c->cap) {
+	case KVM_CAP_X2APIC_API: r = enable_x2apic_api(vm, c->args[0]); break;
+	case KVM_CAP_MAX_VCPU_ID: r = enable_max_id(vm, c->args[0]); break;
+	case KVM_CAP_X86_USER_SPACE_MSR: r = enable_user_msr(vm, c->args[0]); break;
+	case KVM_CAP_DISABLE_QUIRKS: r = disable_quirks(vm, c->args[0], false); break;
+	case KVM_CAP_DISABLE_QUIRKS2: r = disable_quirks(vm, c->args[0], true); break;
+	case KVM_CAP_MSR_PLATFORM_INFO: vm->no_platform_info = !c->args[0]; break;
+	case KVM_CAP_EXCEPTION_PAYLOAD: vm->exception_payload = c->args[0]; break;
+	case KVM_CAP_X86_TRIPLE_FAULT_EVENT: vm->triple_event = c->args[0]; break;
+	case KVM_CAP_MANUAL_DIRTY_LOG_PROTECT2: r = slots_manual_dirty(vm, c->args[0]); break;
+	default: r = -EINVAL;
+	}
+	host_mutex_unlock(&vm->lock);
+	return r;
+}
