@@ -383,6 +383,11 @@ static int env_hypercall(struct x86_cpu *c)
 	return RUN_OK;
 }
 
+static bool env_alone(struct x86_cpu *c)
+{
+	return READ_ONCE(cpu_vcpu(c)->vm->n_vcpus) == 1;
+}
+
 static bool env_quirk_off(struct x86_cpu *c, u64 quirk)
 {
 	return READ_ONCE(cpu_vcpu(c)->vm->quirks_off) & quirk;
@@ -414,6 +419,7 @@ const struct x86_env vcpu_env = {
 	.get_cr8 = env_get_cr8,
 	.set_cr8 = env_set_cr8,
 	.hypercall = env_hypercall,
+	.alone = env_alone,
 	.quirk_off = env_quirk_off,
 	.bus_lock = env_bus_lock,
 	.bus_unlock = env_bus_unlock,

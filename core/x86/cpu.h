@@ -264,6 +264,8 @@ struct x86_env {
 	u64 (*get_cr8)(struct x86_cpu *c);
 	void (*set_cr8)(struct x86_cpu *c, u64 val);
 	int (*hypercall)(struct x86_cpu *c);	/* VMCALL and VMMCALL */
+	/* Does no other processor run this memory's code? May be NULL. */
+	bool (*alone)(struct x86_cpu *c);
 	/* Was this KVM_X86_QUIRK_* disabled? NULL: none is. */
 	bool (*quirk_off)(struct x86_cpu *c, u64 quirk);
 	/* Whole locked accesses that host atomics cannot do (page-crossing). */

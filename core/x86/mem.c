@@ -218,8 +218,18 @@ int x86_rmw_begin_slow(struct x86_cpu *c, struct x86_rmw *m, u64 *old)
 	return r;
 }
 
+bool x86_rmw_split(struct x86_cpu *c, const struct x86_rmw *m, u64 val)
+{
+	if (!c->env->alone || !c->env->alone(c))
+		return x86_host_cas(m->hva, m->size, m->old, val);
+	x86_host_store(m->hva, m->size, val);
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	return true;
+}
+
 /* A locked access across pages: no host atomic does it. Others that lock the
- * bus are kept out; the comparison finds those that were faster. */
+ * bus are kept out; the comparison finds those that were faster. What would
+ * not change is not written, lest it undo a plain store made meanwhile. */
 static int split_locked(struct x86_cpu *c, const struct x86_rmw *m, const struct span *s,
 			u64 val, bool *again)
 {
@@ -231,7 +241,7 @@ static int split_locked(struct x86_cpu *c, const struct x86_rmw *m, const struct
 	r = span_read(c, s, &now);
 	if (!r) {
 		*again = now != m->old;
-		if (!*again)
+		if (!*again && val != now)
 			r = span_write(c, s, &val);
 	}
 	if (c->env->bus_unlock)

@@ -150,12 +150,17 @@ static __always_inline bool x86_host_cas(u64 hva, unsigned int size, u64 old, u6
 	return __sync_bool_compare_and_swap((u64 *)hva, old, val);
 }
 
+/* A locked access across cache lines: hosts make such programs wait for long. */
+bool x86_rmw_split(struct x86_cpu *c, const struct x86_rmw *m, u64 val);
+
 static __always_inline int x86_rmw_end(struct x86_cpu *c, struct x86_rmw *m, u64 val, bool *again)
 {
 	*again = false;
 	if (likely(m->hva)) {
 		if (!m->lock)
 			x86_host_store(m->hva, m->size, val);
+		else if (unlikely((m->hva & 63) + m->size > 64))
+			*again = !x86_rmw_split(c, m, val);
 		else
 			*again = !x86_host_cas(m->hva, m->size, m->old, val);
 		return RUN_OK;

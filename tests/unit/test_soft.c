@@ -366,6 +366,20 @@ static void write_to_read_only_slot_is_mmio(void **state)
 	assert_true(b->v->run->mmio.is_write);
 }
 
+static void locked_add_across_cache_lines(void **state)
+{
+	struct bed *b = *state;
+	u32 v = 0x00ffffff;
+
+	LOAD(b, 0x66, 0xf0, 0x01, 0x06, 0x3e, 0x50, 0xf4);	/* lock add [503e],eax; hlt */
+	memcpy(b->ram + 0x503e, &v, 4);
+	b->v->cpu.gpr[X86_RAX] = 0x01000002;
+	run_to(b, KVM_EXIT_HLT);
+	memcpy(&v, b->ram + 0x503e, 4);
+	assert_int_equal(v, 0x02000001);
+	assert_int_equal(b->ram[0x5042], 0);
+}
+
 /* --- breakpoints --- */
 
 #define DB_HANDLER	0x2000u
@@ -540,7 +554,7 @@ int main(void)
 		T(port_breakpoint_needs_cr4_de),
 		T(disabled_breakpoint_does_nothing),
 		T(debuggers_watchpoint_ends_the_run),
-		T(ins_to_mmio_reads_the_port_once),
+		T(ins_to_mmio_reads_the_port_once), T(locked_add_across_cache_lines),
 		T(immediate_exit_finishes_the_answered_instruction_first),
 		T(mmio_read_and_write_replay_once_each),
 		T(code_that_is_nowhere_is_an_internal_error),
