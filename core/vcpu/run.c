@@ -57,15 +57,23 @@ static bool nmi_window_open(const struct vcpu *v)
 	return !v->cpu.nmi_masked && !v->cpu.shadow;
 }
 
-static bool user_wants_window(const struct vcpu *v)
-{
-	return v->run->request_interrupt_window && v->vm->irqs.mode != IRQCHIP_KERNEL;
-}
-
 /* An external interrupt that no in-kernel controller provides: KVM_INTERRUPT. */
 static bool user_intr_queued(const struct vcpu *v)
 {
 	return v->intr_injected;
+}
+
+/* Would KVM_INTERRUPT arrive now? */
+static bool user_may_inject(struct vcpu *v)
+{
+	return v->vm->irqs.mode != IRQCHIP_KERNEL && intr_window_open(v) &&
+	       !user_intr_queued(v) && !vcpu_replaying(v) &&
+	       (v->vm->irqs.mode == IRQCHIP_NONE || vcpu_accepts_extint(v));
+}
+
+static bool user_wants_window(struct vcpu *v)
+{
+	return v->run->request_interrupt_window && user_may_inject(v);
 }
 
 static bool event_deliverable(struct vcpu *v)
@@ -328,9 +336,7 @@ static void tell_user(struct vcpu *v)
 	run->cr8 = v->cpu.env->get_cr8(&v->cpu);
 	run->apic_base = lapic_get_base(v);
 	run->ready_for_interrupt_injection =
-		v->vm->irqs.mode == IRQCHIP_KERNEL ||
-		(intr_window_open(v) && !user_intr_queued(v) && !vcpu_replaying(v) &&
-		 (v->vm->irqs.mode == IRQCHIP_NONE || vcpu_accepts_extint(v)));
+		v->vm->irqs.mode == IRQCHIP_KERNEL || user_may_inject(v);
 }
 
 static void count_exit(struct vcpu *v)
