@@ -162,6 +162,47 @@ static void numbers_are_used_again(void)
 	}
 }
 
+static long resident_kib(void)
+{
+	long total, pages = 0;
+	FILE *f = fopen("/proc/self/statm", "r");
+
+	if (f && fscanf(f, "%ld %ld", &total, &pages) != 2)
+		pages = 0;
+	if (f)
+		fclose(f);
+	return pages * 4;
+}
+
+static int open_files(void)
+{
+	int n = 0;
+
+	for (int i = 0; i < 1024; i++)
+		n += is_open(i);
+	return n;
+}
+
+static void nothing_is_left_behind(void)
+{
+	long before = 0;
+	int files = 0;
+
+	for (int i = 0; i < 300; i++) {
+		CHECK(box_open(&b, true, talk, sizeof(talk)));
+		CHECK(ioctl(b.vm, KVM_CREATE_VCPU, 1) == b.cpu + 1);
+		CHECK(!box_run(&b) && b.run->exit_reason == KVM_EXIT_IO);
+		close(b.cpu + 1);
+		box_close(&b);
+		if (i == 50) {
+			before = resident_kib();
+			files = open_files();
+		}
+	}
+	CHECK(open_files() == files);
+	CHECK(resident_kib() < before + 2048);
+}
+
 static void maps_as_kvm_does(void)
 {
 	int page = 4096, cpu2;
@@ -422,6 +463,7 @@ static const struct plain_test tests[] = {
 	T(opens_in_every_way), T(open_flags_are_kept), T(other_files_are_left_alone),
 	T(stat_says_a_character_device), T(made_descriptors_close_on_exec),
 	T(copies_are_the_same_thing), T(vm_lives_as_long_as_a_vcpu), T(numbers_are_used_again),
+	T(nothing_is_left_behind),
 	T(maps_as_kvm_does), T(always_ready), T(two_vms_side_by_side), T(close_range_closes),
 	T(halting_works_after_closing_all_others), T(forked_child_has_vms_of_its_own),
 	T(fork_in_the_middle), T(child_of_vfork_may_close), T(commands_run_as_ever),
