@@ -50,7 +50,7 @@ PKG_GUEST="mmdebstrap e2fsprogs busybox-static cpio kmod"
 build_kvist()
 {
 	say "building kvist"
-	make -C "$TOP" -j"$(nproc)" --no-print-directory -s build/kvist >&2 || die "the build failed"
+	make -C "$TOP" -j"$(nproc)" --no-print-directory -s build/kvist build/libkvist-preload.so >&2 || die "the build failed"
 }
 
 # A TCP port of 127.0.0.1 that nobody listens on just now.
