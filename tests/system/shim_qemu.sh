@@ -44,13 +44,13 @@ verdict()
 
 # Two at a time.
 for m; do
-	boot "$m" "$TMP/$m" &
+	boot "$m" "$TMP/${m//,/-}" &
 	PIDS+=($!)
 	[ "$(jobs -rp | wc -l)" -lt 2 ] || wait -n
 done
 wait
 PIDS=()
 for m; do
-	verdict "$m" "$TMP/$m"
+	verdict "$m" "$TMP/${m//,/-}"
 done
 exit $((BAD != 0))
