@@ -19,6 +19,12 @@ struct engine {
 	int (*vcpu_init)(struct vcpu *v);
 	void (*vcpu_fini)(struct vcpu *v);
 
+	/* KVM_RUN begins, and ends, in its thread. May be NULL. */
+	void (*begin)(struct vcpu *v);
+	void (*end)(struct vcpu *v);
+	/* Bring v->cpu.fpu up to date; it is taken from there by the next begin().
+	 * Only outside KVM_RUN. NULL: it always is. */
+	void (*fpu_fetch)(struct vcpu *v);
 	/*
 	 * Run guest code until something needs the core. On entry the core has
 	 * injected what could be; v->cpu is current before and after. Returns

@@ -14,6 +14,13 @@
 #define XC_SSE		2u
 #define XC_AVX		4u
 
+/* An engine may keep the registers elsewhere. */
+static void fetch(struct vcpu *v)
+{
+	if (v->vm->engine->fpu_fetch)
+		v->vm->engine->fpu_fetch(v);
+}
+
 static void state_written(struct vcpu *v)
 {
 	if (v->vm->engine->state_changed)
@@ -26,6 +33,7 @@ long vcpu_get_fpu(void *obj, void *arg)
 	struct kvm_fpu *f = arg;
 	u8 image[X86_XSAVE_LEGACY];
 
+	fetch(v);
 	x86_fpu_export(&v->cpu.fpu, image);
 	memset(f, 0, sizeof(*f));
 	memcpy(f->fpr, image + FX_ST, sizeof(f->fpr));
@@ -48,6 +56,7 @@ long vcpu_set_fpu(void *obj, void *arg)
 	u8 image[X86_XSAVE_LEGACY];
 	int err;
 
+	fetch(v);
 	x86_fpu_export(&v->cpu.fpu, image);
 	memcpy(image + FX_ST, f->fpr, sizeof(f->fpr));
 	memcpy(image, &f->fcw, 2);
@@ -75,6 +84,7 @@ long vcpu_get_xsave(void *obj, void *arg)
 	u8 *area = arg;
 	u64 have = components(v);
 
+	fetch(v);
 	memset(area, 0, sizeof(struct kvm_xsave));
 	x86_fpu_export(&v->cpu.fpu, area);
 	memcpy(area + XS_BV, &have, sizeof(have));
@@ -113,6 +123,7 @@ long vcpu_set_xsave(void *obj, void *arg)
 	u64 given, rest = 0;
 	int err;
 
+	fetch(v);
 	memcpy(&given, area + XS_BV, sizeof(given));
 	if (given & ~components(v))
 		return -EINVAL;

@@ -76,6 +76,12 @@ static bool user_wants_window(struct vcpu *v)
 	return v->run->request_interrupt_window && user_may_inject(v);
 }
 
+bool vcpu_wants_window(struct vcpu *v)
+{
+	return user_intr_queued(v) || (v->apic && vcpu_intr_pending(v)) ||
+	       (v->run->request_interrupt_window && v->vm->irqs.mode != IRQCHIP_KERNEL);
+}
+
 static bool event_deliverable(struct vcpu *v)
 {
 	if (v->exc_pending || v->exc_injected || v->nmi_injected)
@@ -361,11 +367,15 @@ int vcpu_run(struct vcpu *v)
 	if (!v->apic)
 		v->cr8 = run->cr8 & 15;
 	io_complete(v);
+	if (v->vm->engine->begin)
+		v->vm->engine->begin(v);
 	guest_enter(v);
 	do
 		r = run_once(v);
 	while (r == RUN_OK);
 	guest_leave(v);
+	if (v->vm->engine->end)
+		v->vm->engine->end(v);
 	if (r == RUN_SHUTDOWN)
 		run->exit_reason = KVM_EXIT_SHUTDOWN;
 	/* Who sets immediate_exit beforehand only wants the last exit's

@@ -120,6 +120,9 @@ void vcpu_io_retired(struct vcpu *v);
 /* Must the engine return to the run loop? Cheap; asked after RUN_END. */
 bool vcpu_wants_attention(struct vcpu *v);
 
+/* Does an interrupt wait, or user space with one, for the guest to allow it? */
+bool vcpu_wants_window(struct vcpu *v);
+
 static inline void vcpu_request(struct vcpu *v, u32 req)
 {
 	__atomic_fetch_or(&v->requests, req, __ATOMIC_SEQ_CST);
