@@ -6,7 +6,7 @@
 #include "engine/engine.h"
 #include "port/linux/kvist.h"
 
-static DEFINE_MUTEX(lock);		/* all below */
+static DEFINE_MUTEX(lock);		/* engine, engine_module */
 static const struct engine *engine;
 static struct module *engine_module;
 static bool has_kvm;			/* /dev/kvm is ours too */
@@ -44,26 +44,36 @@ void kvist_put(void)
 }
 EXPORT_SYMBOL_GPL(kvist_put);
 
-int kvist_register(const struct engine *e, struct module *owner)
+static int engine_set(const struct engine *e, struct module *owner)
 {
 	int err = -EBUSY;
 
 	mutex_lock(&lock);
-	if (engine)
-		goto out;
-	engine = e;
-	engine_module = owner;
+	if (!engine || !e) {
+		engine = e;
+		engine_module = owner;
+		err = 0;
+	}
+	mutex_unlock(&lock);
+	return err;
+}
+
+/* The devices come and go without the lock: opening one takes it. */
+int kvist_register(const struct engine *e, struct module *owner)
+{
+	int err = engine_set(e, owner);
+
+	if (err)
+		return err;
 	err = misc_register(&dev_kvist);
 	if (err) {
-		engine = NULL;
-		goto out;
+		engine_set(NULL, NULL);
+		return err;
 	}
 	has_kvm = !misc_register(&dev_kvm);
 	pr_info("kvist: guests run on %s, through /dev/kvist%s\n", e->name,
 		has_kvm ? " and /dev/kvm" : "; /dev/kvm is another hypervisor's");
-out:
-	mutex_unlock(&lock);
-	return err;
+	return 0;
 }
 EXPORT_SYMBOL_GPL(kvist_register);
 
@@ -72,9 +82,7 @@ void kvist_unregister(const struct engine *e)
 	misc_deregister(&dev_kvist);
 	if (has_kvm)
 		misc_deregister(&dev_kvm);
-	mutex_lock(&lock);
-	engine = NULL;
-	mutex_unlock(&lock);
+	engine_set(NULL, NULL);
 }
 EXPORT_SYMBOL_GPL(kvist_unregister);
 
