@@ -110,6 +110,7 @@ static int create_vcpu_locked(struct vm *vm, u32 id, struct kvm_run *run, struct
 	}
 	v->run = run;
 	v->index = vm->n_vcpus;
+	dirty_ring_init(v);
 	v->tsc_khz = vm->tsc_khz;
 	msr_reset(v);
 	if (!vm->n_vcpus)

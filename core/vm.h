@@ -45,6 +45,7 @@ struct vm {
 	u32 user_msr;			/* KVM_MSR_EXIT_REASON_* that go to user space */
 	bool exception_payload, triple_event, no_platform_info;
 	u32 mmu_pages;			/* KVM_SET_NR_MMU_PAGES, only kept */
+	u32 ring_bytes;			/* of each dirty ring; 0: bitmaps */
 	u32 tsc_khz;			/* of vCPUs to come; 0: the host's */
 	host_spin_t filter_lock;	/* the filter, which may be replaced at any time */
 	struct msr_filter *msr_filter;	/* NULL: all allowed */
@@ -54,8 +55,9 @@ int vm_new(const struct engine *e, struct vm **out);
 /* Frees its vCPUs too; nobody runs them or calls anything any more. */
 void vm_free(struct vm *vm);
 /*
- * KVM_CREATE_VCPU: run is its shared memory, API_VCPU_PAGES pages of zeros. The
- * vCPU then is the VM's, and lives as long: interrupts may be on their way to it.
+ * KVM_CREATE_VCPU: run is its shared memory, API_VCPU_PAGES pages of zeros and, at
+ * page KVM_DIRTY_LOG_PAGE_OFFSET, as much as ring_bytes says (room for the most
+ * where that is not known beforehand). The vCPU then is the VM's, and lives as long: interrupts may be on their way to it.
  * -EINVAL (id, too many), -EEXIST, -ENOMEM.
  */
 int vm_create_vcpu(struct vm *vm, u32 id, struct kvm_run *run, struct vcpu **out);

@@ -21,9 +21,9 @@ static long device_ioctl(int fd, unsigned long req, void *arg)
 	return r < 0 ? -errno : r;
 }
 
-static void *device_mmap(int fd, size_t len)
+static void *device_mmap(int fd, size_t len, size_t off)
 {
-	void *p = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	void *p = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_SHARED, fd, off);
 
 	return p == MAP_FAILED ? NULL : p;
 }

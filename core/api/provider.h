@@ -15,8 +15,8 @@ struct kvm_provider {
 	int (*open)(const char *device);
 	/* As ioctl(2), but returns -errno. */
 	long (*ioctl)(int fd, unsigned long req, void *arg);
-	/* Maps a vCPU's kvm_run; NULL on failure. */
-	void *(*mmap)(int fd, size_t len);
+	/* Maps a vCPU's kvm_run (off is 0) or dirty ring; NULL on failure. */
+	void *(*mmap)(int fd, size_t len, size_t off);
 	void (*munmap)(void *p, size_t len);
 	int (*close)(int fd);
 };

@@ -112,22 +112,22 @@ int pv_init(struct vcpu *v)
 }
 
 /* The next even number: readers see an odd one while the rest is written. */
-static int version_begin(struct vm *vm, u64 gpa, u32 *version)
+static int version_begin(struct vcpu *v, u64 gpa, u32 *version)
 {
 	u32 odd;
-	int err = gmem_read(vm, gpa, version, sizeof(*version));
+	int err = gmem_read(v->vm, gpa, version, sizeof(*version));
 
 	if (err)
 		return err;
 	odd = *version | 1;
 	*version = odd + 1;
-	return gmem_write(vm, gpa, &odd, sizeof(odd));
+	return gmem_write(v, gpa, &odd, sizeof(odd));
 }
 
-static void version_end(struct vm *vm, u64 gpa, u32 version)
+static void version_end(struct vcpu *v, u64 gpa, u32 version)
 {
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
-	gmem_write(vm, gpa, &version, sizeof(version));
+	gmem_write(v, gpa, &version, sizeof(version));
 }
 
 void pv_clock_update(struct vcpu *v)
@@ -146,11 +146,11 @@ void pv_clock_update(struct vcpu *v)
 	tsc_scale(host_tsc_khz(), &info.mul, &info.shift);
 	if (v->pv->stopped)
 		info.flags |= PV_GUEST_STOPPED;
-	if (version_begin(vm, gpa, &info.version))
+	if (version_begin(v, gpa, &info.version))
 		return;
-	gmem_write(vm, gpa + offsetof(struct pv_time_info, pad0), &info.pad0,
+	gmem_write(v, gpa + offsetof(struct pv_time_info, pad0), &info.pad0,
 		   sizeof(info) - offsetof(struct pv_time_info, pad0));
-	version_end(vm, gpa, info.version);
+	version_end(v, gpa, info.version);
 	v->pv->stopped = false;
 }
 
@@ -164,17 +164,17 @@ int pv_clock_paused(struct vcpu *v)
 }
 
 /* The wall clock at the moment kvmclock was 0. */
-static void write_wall_clock(struct vm *vm, u64 gpa)
+static void write_wall_clock(struct vcpu *v, u64 gpa)
 {
 	struct pv_wall_clock wc;
-	u64 boot = host_wall_ns() - pv_clock_now(vm, NULL);
+	u64 boot = host_wall_ns() - pv_clock_now(v->vm, NULL);
 
 	wc.sec = boot / 1000000000;
 	wc.nsec = boot % 1000000000;
-	if (!gpa || version_begin(vm, gpa, &wc.version))
+	if (!gpa || version_begin(v, gpa, &wc.version))
 		return;
-	gmem_write(vm, gpa + sizeof(u32), &wc.sec, 2 * sizeof(u32));
-	version_end(vm, gpa, wc.version);
+	gmem_write(v, gpa + sizeof(u32), &wc.sec, 2 * sizeof(u32));
+	version_end(v, gpa, wc.version);
 }
 
 bool pv_offered(const struct vcpu *v, u32 feature)
@@ -219,7 +219,7 @@ int pv_msr_write(struct vcpu *v, u32 idx, u64 val, bool host)
 		/* The guest's own thread reads slots without their lock. */
 		if (host)
 			host_mutex_lock(&v->vm->slots.lock);
-		write_wall_clock(v->vm, val);
+		write_wall_clock(v, val);
 		if (host)
 			host_mutex_unlock(&v->vm->slots.lock);
 		return 0;

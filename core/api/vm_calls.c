@@ -30,6 +30,11 @@ static long vm_clear_dirty_log(void *obj, void *arg)
 	return slots_clear_dirty(obj, arg);
 }
 
+static long vm_reset_rings(void *obj, void *arg)
+{
+	return dirty_rings_reset(obj);
+}
+
 static long vm_set_tss(void *obj, void *arg)
 {
 	struct vm *vm = obj;
@@ -276,6 +281,7 @@ static const struct api_call rows[] = {
 	CALL(KVM_SET_USER_MEMORY_REGION, vm_set_memory),
 	CALL(KVM_GET_DIRTY_LOG, vm_get_dirty_log),
 	CALL(KVM_CLEAR_DIRTY_LOG, vm_clear_dirty_log),
+	CALL_NUM(KVM_RESET_DIRTY_RINGS, vm_reset_rings),
 	CALL_NUM(KVM_SET_TSS_ADDR, vm_set_tss),
 	CALL(KVM_SET_IDENTITY_MAP_ADDR, vm_set_identity),
 	CALL_NUM(KVM_SET_NR_MMU_PAGES, vm_set_mmu_pages),

@@ -47,7 +47,9 @@ long vm_enable_cap(struct vm *vm, const struct kvm_enable_cap *c)
 {
 	long r = 0;
 
-	if (c->flags)
+	bool ring = c->cap == KVM_CAP_DIRTY_LOG_RING || c->cap == KVM_CAP_DIRTY_LOG_RING_ACQ_REL;
+
+	if (c->flags && !ring)		/* KVM does not look at these' */
 		return -EINVAL;
 	if (c->cap == KVM_CAP_SPLIT_IRQCHIP)	/* takes the lock itself */
 		return c->args[0] >> 32 ? -EINVAL : irqs_create_split(vm, c->args[0]);
@@ -62,6 +64,8 @@ long vm_enable_cap(struct vm *vm, const struct kvm_enable_cap *c)
 	case KVM_CAP_EXCEPTION_PAYLOAD: vm->exception_payload = c->args[0]; break;
 	case KVM_CAP_X86_TRIPLE_FAULT_EVENT: vm->triple_event = c->args[0]; break;
 	case KVM_CAP_MANUAL_DIRTY_LOG_PROTECT2: r = slots_manual_dirty(vm, c->args[0]); break;
+	case KVM_CAP_DIRTY_LOG_RING:
+	case KVM_CAP_DIRTY_LOG_RING_ACQ_REL: r = dirty_ring_enable(vm, c->args[0]); break;
 	default: r = -EINVAL;
 	}
 	host_mutex_unlock(&vm->lock);

@@ -183,7 +183,7 @@ static u64 *dirty_new(struct vm *vm, u64 len)
 	u64 words = dirty_words(len), last = len / PAGE % 64;
 	u64 *log = host_alloc(words * 8);
 
-	if (log && vm->slots.manual & KVM_DIRTY_LOG_INITIALLY_SET) {
+	if (log && !vm->ring_bytes && vm->slots.manual & KVM_DIRTY_LOG_INITIALLY_SET) {
 		memset(log, 0xff, words * 8);
 		if (last)
 			log[words - 1] = (1ull << last) - 1;
@@ -274,6 +274,8 @@ int slots_get_dirty(struct vm *vm, u32 id, void *user_bitmap)
 	struct slot *s;
 	int err = -ENOENT;
 
+	if (READ_ONCE(vm->ring_bytes))
+		return -ENXIO;
 	if (id >= SLOTS_MAX)
 		return -EINVAL;
 	host_mutex_lock(&vm->slots.lock);
@@ -327,6 +329,8 @@ int slots_clear_dirty(struct vm *vm, const struct kvm_clear_dirty_log *arg)
 	struct slot *s;
 	int err = -ENOENT;
 
+	if (READ_ONCE(vm->ring_bytes))
+		return -ENXIO;
 	if (arg->slot >= SLOTS_MAX)
 		return -EINVAL;
 	host_mutex_lock(&vm->slots.lock);
@@ -335,6 +339,15 @@ int slots_clear_dirty(struct vm *vm, const struct kvm_clear_dirty_log *arg)
 		err = dirty_clear(vm, s, arg);
 	host_mutex_unlock(&vm->slots.lock);
 	return err;
+}
+
+void slots_forget_dirty(struct vm *vm, u32 id, u64 page)
+{
+	struct slot *s = id < SLOTS_MAX ? slot_by_id(vm, id) : NULL;
+
+	host_mutex_assert_held(&vm->slots.lock);
+	if (s && s->dirty && page < s->len / PAGE)
+		__atomic_fetch_and(&s->dirty[page / 64], ~(1ull << page % 64), __ATOMIC_SEQ_CST);
 }
 
 int slots_manual_dirty(struct vm *vm, u64 how)
@@ -365,15 +378,6 @@ const struct slot *slot_find(struct vm *vm, u64 gpa)
 	return &t->slot[i - 1];
 }
 
-void slot_mark_dirty(const struct slot *s, u64 gpa)
-{
-	u64 page = (gpa - s->gpa) / PAGE;
-	u64 bit = 1ull << page % 64;
-
-	if (s->dirty && !(READ_ONCE(s->dirty[page / 64]) & bit))
-		__atomic_fetch_or(&s->dirty[page / 64], bit, __ATOMIC_SEQ_CST);
-}
-
 int gmem_read(struct vm *vm, u64 gpa, void *buf, size_t n)
 {
 	while (n) {
@@ -394,31 +398,30 @@ int gmem_read(struct vm *vm, u64 gpa, void *buf, size_t n)
 	return 0;
 }
 
-static int slot_write(struct vm *vm, const struct slot *s, u64 gpa, const void *buf, size_t n)
+static int slot_write(struct vcpu *v, const struct slot *s, u64 gpa, const void *buf, size_t n)
 {
 	int err = host_write_hva((void *)(uintptr_t)slot_hva(s, gpa), buf, n);
 
 	if (err)
 		return err;
-	if (s->dirty)
-		for (u64 page = gpa & ~(PAGE - 1); page < gpa + n; page += PAGE)
-			slot_mark_dirty(s, page < gpa ? gpa : page);
-	if (vm->engine->memory_written)
-		vm->engine->memory_written(vm, gpa, n);
+	for (u64 page = gpa & ~(PAGE - 1); page < gpa + n; page += PAGE)
+		dirty_mark(v, s, page < gpa ? gpa : page);
+	if (v->vm->engine->memory_written)
+		v->vm->engine->memory_written(v->vm, gpa, n);
 	return 0;
 }
 
-int gmem_write(struct vm *vm, u64 gpa, const void *buf, size_t n)
+int gmem_write(struct vcpu *v, u64 gpa, const void *buf, size_t n)
 {
 	while (n) {
-		const struct slot *s = slot_find(vm, gpa);
+		const struct slot *s = slot_find(v->vm, gpa);
 		size_t part;
 		int err;
 
 		if (!s || s->flags & KVM_MEM_READONLY)
 			return -EFAULT;
 		part = min((u64)n, s->len - (gpa - s->gpa));
-		err = slot_write(vm, s, gpa, buf, part);
+		err = slot_write(v, s, gpa, buf, part);
 		if (err)
 			return err;
 		buf = (const u8 *)buf + part;

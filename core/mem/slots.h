@@ -16,6 +16,7 @@
 
 #define SLOTS_MAX	32764		/* user slots, KVM_CAP_NR_MEMSLOTS */
 
+struct vcpu;
 struct vm;
 struct kvm_userspace_memory_region;
 struct kvm_clear_dirty_log;
@@ -55,18 +56,22 @@ int slots_set(struct vm *vm, const struct kvm_userspace_memory_region *r);
  * its writable mappings of the slot first. */
 int slots_get_dirty(struct vm *vm, u32 id, void *user_bitmap);
 
-/* KVM_CLEAR_DIRTY_LOG: -EINVAL, -ENOENT, -ENOMEM, -EFAULT. */
+/* KVM_CLEAR_DIRTY_LOG: -EINVAL, -ENOENT, -ENOMEM, -EFAULT; like
+ * the former -ENXIO where rings take the bitmaps' place. */
 int slots_clear_dirty(struct vm *vm, const struct kvm_clear_dirty_log *arg);
+/* A page that is in the log, by what user space says, no longer is. slots.lock
+ * is held; a slot or page that there is not is nothing. */
+void slots_forget_dirty(struct vm *vm, u32 id, u64 page);
 /* KVM_CAP_MANUAL_DIRTY_LOG_PROTECT2: -EINVAL for unknown bits. */
 int slots_manual_dirty(struct vm *vm, u64 how);
 
 /* The slot that holds gpa, or NULL. Binary search with a one-entry hint. */
 const struct slot *slot_find(struct vm *vm, u64 gpa);
 static inline u64 slot_hva(const struct slot *s, u64 gpa) { return s->hva + (gpa - s->gpa); }
-void slot_mark_dirty(const struct slot *s, u64 gpa);
 
-/* RAM access across slots; -EFAULT when any byte is not RAM (or is read-only). */
+/* RAM access across slots; -EFAULT when any byte is not RAM (or is read-only).
+ * What is written is in the dirty log, as v's. */
 int gmem_read(struct vm *vm, u64 gpa, void *buf, size_t n);
-int gmem_write(struct vm *vm, u64 gpa, const void *buf, size_t n);
+int gmem_write(struct vcpu *v, u64 gpa, const void *buf, size_t n);
 
 #endif

@@ -129,7 +129,7 @@ static int env_write(struct x86_cpu *c, u64 gpa, const void *buf, unsigned int n
 	if (err)
 		return err;
 	if (s->dirty)
-		slot_mark_dirty(s, gpa);
+		dirty_mark(v, s, gpa);
 	if (v->vm->engine->memory_written)
 		v->vm->engine->memory_written(v->vm, gpa, n);
 	return RUN_OK;
@@ -148,7 +148,7 @@ static int env_cmpxchg(struct x86_cpu *c, u64 gpa, u64 *old, u64 new_val, unsign
 			return r;
 		if (!r) {
 			if (s->dirty)
-				slot_mark_dirty(s, gpa);
+				dirty_mark(v, s, gpa);
 			if (v->vm->engine->memory_written)
 				v->vm->engine->memory_written(v->vm, gpa, n);
 		}

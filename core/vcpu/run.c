@@ -323,6 +323,10 @@ static int run_once(struct vcpu *v)
 			return -EINTR;
 		if (guest_halted(v))
 			return vcpu_sleep(v);
+		if (unlikely(dirty_ring_full(&v->dirty))) {
+			v->run->exit_reason = KVM_EXIT_DIRTY_RING_FULL;
+			return RUN_EXIT;
+		}
 		r = inject(v);
 		if (r)
 			return r;

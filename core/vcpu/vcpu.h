@@ -4,6 +4,7 @@
 #define CORE_VCPU_H
 
 #include <linux/kvm.h>
+#include "core/mem/dirty_ring.h"
 #include "core/x86/sys.h"
 
 struct vm;
@@ -54,6 +55,7 @@ struct vcpu {
 	struct vm *vm;
 	u32 id, index;
 	struct kvm_run *run;	/* shared page, then PIO data, then coalesced ring */
+	struct dirty_ring dirty;
 	struct lapic *apic;	/* NULL without in-kernel LAPIC */
 	u64 apic_base;		/* IA32_APIC_BASE, see lapic_set_base() */
 	void *engine;		/* the engine's part, vm->engine->vcpu_size bytes */

@@ -83,16 +83,18 @@ void soft_memory_written(struct vm *vm, u64 gpa, u64 len)
 }
 
 /* May stores go straight to the page from now on? */
-static bool fill_writable(struct soft_vcpu *s, const struct x86_xlat *x,
+static bool fill_writable(struct vcpu *v, const struct x86_xlat *x,
 			  const struct slot *sl, u32 *page)
 {
+	struct soft_vcpu *s = soft_of(v);
+
 	if (sl->flags & KVM_MEM_READONLY)
 		return false;
 	if (x->access & ACC_WRITE) {
 		if (page)
 			page_written(s, page);
 		if (sl->dirty)
-			slot_mark_dirty(sl, x->gpa);
+			dirty_mark(v, sl, x->gpa);
 		return true;
 	}
 	/* A read of a page that could be written without any of this: spare
@@ -123,8 +125,11 @@ void soft_filled(struct vcpu *v, const void *xlat)
 	e->rd = lin;
 	e->off = slot_hva(sl, x->gpa & X86_PAGE_MASK) - lin;
 	e->gpa = (x->gpa & X86_PAGE_MASK) | x->global;
-	if (fill_writable(s, x, sl, page))
+	if (fill_writable(v, x, sl, page))
 		e->wr = lin;
+	/* No more instructions of this block: each may dirty several pages. */
+	if (unlikely(dirty_ring_full(&v->dirty)))
+		s->end = NULL;
 }
 
 /* --- invalidation --- */

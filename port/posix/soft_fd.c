@@ -21,6 +21,9 @@
 
 #define RUN_BYTES	((size_t)API_VCPU_PAGES * 4096)
 #define RING_PAGE	2u
+/* Mapped for the core: kvm_run and what follows, and the largest dirty ring. */
+#define LOG_OFFSET	((size_t)KVM_DIRTY_LOG_PAGE_OFFSET * 4096)
+#define MAP_BYTES	(LOG_OFFSET + DIRTY_RING_MAX * sizeof(struct kvm_dirty_gfn))
 
 enum soft_kind { SOFT_SYSTEM, SOFT_VM, SOFT_VCPU, SOFT_FOREIGN };
 
@@ -106,7 +109,7 @@ static void obj_free_vm(struct soft_obj *o)
 	vm_free(o->vm);
 	for (u32 i = 0; i < VM_VCPUS_MAX; i++)
 		if (o->run[i])
-			munmap(o->run[i], RUN_BYTES);
+			munmap(o->run[i], MAP_BYTES);
 	if (o->ring_fd >= 0)
 		close(o->ring_fd);
 }
@@ -206,9 +209,9 @@ static int run_new(struct kvm_run **run)
 		close(fd);
 		return -EMFILE;
 	}
-	if (ftruncate(fd, RUN_BYTES) < 0)
+	if (ftruncate(fd, MAP_BYTES) < 0)
 		goto fail;
-	p = mmap(NULL, RUN_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	p = mmap(NULL, MAP_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 	if (p == MAP_FAILED)
 		goto fail;
 	*run = p;
@@ -226,6 +229,9 @@ static int vcpu_adopt(struct soft_obj *vmo, u32 id, int fd, struct kvm_run *run,
 
 	if (err)
 		return err;
+	/* Now it is known whether there is a dirty ring. */
+	if (ftruncate(fd, vmo->vm->ring_bytes ? LOG_OFFSET + vmo->vm->ring_bytes : RUN_BYTES) < 0)
+		host_log(HOST_WARN, "cannot shorten a vCPU's shared memory: %s", strerror(errno));
 	pthread_mutex_lock(&fds.lock);
 	vmo->run[(*v)->index] = run;
 	if (!(*v)->index)
@@ -252,7 +258,7 @@ static long create_vcpu(struct soft_obj *vmo, unsigned long id)
 	}
 	r = vcpu_adopt(vmo, id, fd, run, &o->vcpu);
 	if (r) {
-		munmap(run, RUN_BYTES);
+		munmap(run, MAP_BYTES);
 		close(fd);
 		host_free(o);
 		return r;
@@ -474,6 +480,19 @@ static long soft_ioctl(int fd, unsigned long req, void *arg)
 	return r;
 }
 
+/* A dirty ring is written by the core as well: it can be shared, or not be had. */
+static bool in_dirty_ring(const struct vm *vm, size_t off)
+{
+	return off >= LOG_OFFSET && off < LOG_OFFSET + vm->ring_bytes;
+}
+
+static bool may_map(const struct vm *vm, size_t len, int prot, int flags, size_t off)
+{
+	if (!in_dirty_ring(vm, off) && !in_dirty_ring(vm, off + len - 1))
+		return true;
+	return !(prot & PROT_EXEC) && (flags & MAP_TYPE) != MAP_PRIVATE;
+}
+
 /* kvm_run is the vCPU's own memory, the ring behind it the VM's. */
 void *soft_fd_mmap(void *addr, size_t len, int prot, int flags, int fd, off_t off)
 {
@@ -484,6 +503,11 @@ void *soft_fd_mmap(void *addr, size_t len, int prot, int flags, int fd, off_t of
 
 	if (!o || o->kind != SOFT_VCPU) {
 		errno = ENODEV;
+		obj_put(o);
+		return MAP_FAILED;
+	}
+	if (!may_map(o->vcpu->vm, len, prot, flags, off)) {
+		errno = EINVAL;
 		obj_put(o);
 		return MAP_FAILED;
 	}
@@ -499,12 +523,13 @@ void *soft_fd_mmap(void *addr, size_t len, int prot, int flags, int fd, off_t of
 	return p;
 }
 
-static void *soft_mmap(int fd, size_t len)
+static void *soft_mmap(int fd, size_t len, size_t off)
 {
+	size_t end = off < LOG_OFFSET ? RUN_BYTES : MAP_BYTES;
 	void *p = MAP_FAILED;
 
-	if (len <= RUN_BYTES)
-		p = soft_fd_mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	if (off <= end && len <= end - off)
+		p = soft_fd_mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_SHARED, fd, off);
 	return p == MAP_FAILED ? NULL : p;
 }
 

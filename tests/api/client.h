@@ -60,7 +60,7 @@ static inline long client_open(struct client *c, const struct kvm_provider *kvm,
 	if (c->cpu < 0)
 		return c->cpu;
 	c->run_size = c_ioctl(c, c->sys, KVM_GET_VCPU_MMAP_SIZE, NULL);
-	c->run = kvm->mmap(c->cpu, c->run_size);
+	c->run = kvm->mmap(c->cpu, c->run_size, 0);
 	return c->run ? 0 : -ENOMEM;
 }
 

@@ -234,7 +234,7 @@ static void create_vcpu(struct input *in)
 	if (fd < 0)
 		return;
 	vcpu_fd[n_vcpus] = (int)fd;
-	run_page[n_vcpus] = kvm->mmap((int)fd, RUN_LEN);
+	run_page[n_vcpus] = kvm->mmap((int)fd, RUN_LEN, 0);
 	require(run_page[n_vcpus]);
 	n_vcpus++;
 	if (!(how & 8))

@@ -797,7 +797,7 @@ static void descriptors_of_others_are_refused(void **state)
 	assert_int_equal(soft->ioctl(fd, KVM_GET_API_VERSION, NULL), -ENOTTY);
 	assert_int_equal(soft->ioctl(-1, KVM_GET_API_VERSION, NULL), -EBADF);
 	assert_int_equal(soft->close(fd), -EBADF);
-	assert_null(soft->mmap(fd, 4096));
+	assert_null(soft->mmap(fd, 4096, 0));
 	close(fd);
 }
 
@@ -821,7 +821,7 @@ static void vcpus_share_one_ring(void **state)
 	size_t size = soft->ioctl(sys, KVM_GET_VCPU_MMAP_SIZE, NULL);
 	int c0 = soft->ioctl(vmfd, KVM_CREATE_VCPU, NULL);
 	int c1 = soft->ioctl(vmfd, KVM_CREATE_VCPU, (void *)1);
-	u8 *a = soft->mmap(c0, size), *b = soft->mmap(c1, size);
+	u8 *a = soft->mmap(c0, size, 0), *b = soft->mmap(c1, size, 0);
 
 	assert_non_null(a);
 	assert_non_null(b);
@@ -829,8 +829,8 @@ static void vcpus_share_one_ring(void **state)
 	a[8192] = 7;
 	assert_int_equal(b[0], 0);
 	assert_int_equal(b[8192], 7);
-	assert_null(soft->mmap(c0, size + 4096));
-	assert_null(soft->mmap(vmfd, 4096));
+	assert_null(soft->mmap(c0, size + 4096, 0));
+	assert_null(soft->mmap(vmfd, 4096, 0));
 	soft->munmap(a, size);
 	soft->munmap(b, size);
 	soft->munmap(NULL, 0);

@@ -40,9 +40,9 @@ static long dev_ioctl(int fd, unsigned long req, void *arg)
 	return spent() ? -EIO : kvm_provider_soft.ioctl(fd, req, arg);
 }
 
-static void *dev_mmap(int fd, size_t len)
+static void *dev_mmap(int fd, size_t len, size_t off)
 {
-	return spent() ? NULL : kvm_provider_soft.mmap(fd, len);
+	return spent() ? NULL : kvm_provider_soft.mmap(fd, len, off);
 }
 
 static void dev_munmap(void *p, size_t len)

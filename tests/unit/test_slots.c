@@ -41,6 +41,7 @@ static const struct engine notes = { .name = "notes", .memory_changed = note_cha
 				     .memory_written = note_written };
 
 static struct vm *vm;
+static struct vcpu writer;	/* whose log it is */
 static u8 *ram;
 
 static int setup(void **state)
@@ -49,6 +50,7 @@ static int setup(void **state)
 	ram = mmap(NULL, RAM, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	assert_ptr_not_equal(ram, MAP_FAILED);
 	assert_int_equal(vm_new(&notes, &vm), 0);
+	writer.vm = vm;
 	memset(&told, 0, sizeof(told));
 	return 0;
 }
@@ -152,14 +154,14 @@ static void gmem_crosses_slots(void **state)
 	/* Neighbours in the guest, apart and the other way around in the host. */
 	assert_int_equal(set(0, 0, PAGE, HVA(9), 0), 0);
 	assert_int_equal(set(1, PAGE, PAGE, HVA(4), 0), 0);
-	assert_int_equal(gmem_write(vm, PAGE - 3, pattern, 8), 0);
+	assert_int_equal(gmem_write(&writer, PAGE - 3, pattern, 8), 0);
 	assert_memory_equal(ram + 10 * PAGE - 3, pattern, 3);
 	assert_memory_equal(ram + 4 * PAGE, pattern + 3, 5);
 	assert_int_equal(gmem_read(vm, PAGE - 3, buf, 8), 0);
 	assert_memory_equal(buf, pattern, 8);
 	assert_int_equal(told.written, 2);
 	assert_int_equal(gmem_read(vm, 2 * PAGE - 4, buf, 8), -EFAULT);
-	assert_int_equal(gmem_write(vm, 2 * PAGE - 4, buf, 8), -EFAULT);
+	assert_int_equal(gmem_write(&writer, 2 * PAGE - 4, buf, 8), -EFAULT);
 	assert_int_equal(gmem_read(vm, ~0ull - 3, buf, 8), -EFAULT);
 	assert_int_equal(gmem_read(vm, 5 * PAGE, buf, 0), 0);
 }
@@ -169,7 +171,7 @@ static void gmem_readonly_refuses_writes(void **state)
 	u8 b = 1;
 
 	assert_int_equal(set(0, 0, PAGE, HVA(0), KVM_MEM_READONLY), 0);
-	assert_int_equal(gmem_write(vm, 0, &b, 1), -EFAULT);
+	assert_int_equal(gmem_write(&writer, 0, &b, 1), -EFAULT);
 	assert_int_equal(gmem_read(vm, 0, &b, 1), 0);
 	assert_int_equal(b, 0);
 }
@@ -181,7 +183,7 @@ static void gmem_survives_unmapped_memory(void **state)
 	assert_int_equal(set(0, 0, 8 * PAGE, HVA(0), 0), 0);
 	munmap(ram + 2 * PAGE, PAGE);
 	assert_int_equal(gmem_read(vm, 2 * PAGE, buf, sizeof(buf)), -EFAULT);
-	assert_int_equal(gmem_write(vm, 2 * PAGE - 8, buf, sizeof(buf)), -EFAULT);
+	assert_int_equal(gmem_write(&writer, 2 * PAGE - 8, buf, sizeof(buf)), -EFAULT);
 	assert_int_equal(gmem_read(vm, 3 * PAGE, buf, sizeof(buf)), 0);
 }
 
@@ -200,8 +202,8 @@ static void dirty_log_reports_once(void **state)
 	assert_int_equal(bits[1], ~0ull);	/* 64 pages are one word */
 	assert_int_equal(told.protected, 0);
 
-	assert_int_equal(gmem_write(vm, 3 * PAGE, &b, 1), 0);
-	assert_int_equal(gmem_write(vm, 63 * PAGE + 4095, &b, 1), 0);
+	assert_int_equal(gmem_write(&writer, 3 * PAGE, &b, 1), 0);
+	assert_int_equal(gmem_write(&writer, 63 * PAGE + 4095, &b, 1), 0);
 	assert_int_equal(slots_get_dirty(vm, 0, bits), 0);
 	assert_int_equal(bits[0], 1ull << 3 | 1ull << 63);
 	assert_int_equal(told.protected, 1);
@@ -215,7 +217,7 @@ static void dirty_log_counts_every_page_of_a_write(void **state)
 	u64 bits;
 
 	assert_int_equal(set(0, 0, RAM, HVA(0), KVM_MEM_LOG_DIRTY_PAGES), 0);
-	assert_int_equal(gmem_write(vm, PAGE + 100, big, 2 * PAGE), 0);
+	assert_int_equal(gmem_write(&writer, PAGE + 100, big, 2 * PAGE), 0);
 	assert_int_equal(slots_get_dirty(vm, 0, &bits), 0);
 	assert_int_equal(bits, 0xe);
 }
@@ -226,7 +228,7 @@ static void dirty_log_off_forgets(void **state)
 	u8 b = 1;
 
 	assert_int_equal(set(0, 0, RAM, HVA(0), KVM_MEM_LOG_DIRTY_PAGES), 0);
-	assert_int_equal(gmem_write(vm, 0, &b, 1), 0);
+	assert_int_equal(gmem_write(&writer, 0, &b, 1), 0);
 	assert_int_equal(set(0, 0, RAM, HVA(0), 0), 0);
 	assert_int_equal(slots_get_dirty(vm, 0, &bits), -ENOENT);
 	assert_int_equal(set(0, 0, RAM, HVA(0), KVM_MEM_LOG_DIRTY_PAGES), 0);
@@ -240,7 +242,7 @@ static void dirty_log_keeps_bits_when_slot_moves(void **state)
 	u8 b = 1;
 
 	assert_int_equal(set(0, 0, 8 * PAGE, HVA(0), KVM_MEM_LOG_DIRTY_PAGES), 0);
-	assert_int_equal(gmem_write(vm, 2 * PAGE, &b, 1), 0);
+	assert_int_equal(gmem_write(&writer, 2 * PAGE, &b, 1), 0);
 	assert_int_equal(set(0, 16 * PAGE, 8 * PAGE, HVA(0), KVM_MEM_LOG_DIRTY_PAGES), 0);
 	assert_int_equal(slots_get_dirty(vm, 0, &bits), 0);
 	assert_int_equal(bits, 4);

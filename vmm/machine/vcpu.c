@@ -80,7 +80,7 @@ int vcpu_create(struct machine *m, unsigned int index)
 	v->fd = m->kvm->ioctl(m->vm_fd, KVM_CREATE_VCPU, (void *)(unsigned long)index);
 	if (v->fd < 0)
 		return fail(v->fd, "KVM_CREATE_VCPU %u", index);
-	v->run = m->kvm->mmap(v->fd, m->run_size);
+	v->run = m->kvm->mmap(v->fd, m->run_size, 0);
 	if (!v->run) {
 		m->kvm->close(v->fd);
 		return fail(-ENOMEM, "vCPU %u: cannot map kvm_run", index);
