@@ -3,6 +3,7 @@
  * where something has to be looked at after each. */
 #include "core/x86/debug.h"
 #include "engine/soft/soft.h"
+#include "engine/soft/x87.h"
 
 #define POLL_BLOCKS 2048	/* how often user space's immediate_exit is read */
 
@@ -318,12 +319,17 @@ static bool guest_address(struct fault_point *p, u64 addr)
 int soft_run(struct vcpu *v)
 {
 	struct fault_point p = { .claim = guest_address, .arg = v };
+	struct x86_fpu *f = &v->cpu.fpu;
 	int r;
 
 	if (fault_enter(&p)) {
 		rewind_fault(v);
 		return -EFAULT;
 	}
+	/* User space may have set words that no x87 can hold, with which
+	 * operations would raise signals on the host's. */
+	x87_set_fcw(f, f->fcw);
+	x87_set_fsw(f, f->fsw);
 	r = run_loop(v);
 	fault_leave(&p);
 	return r;

@@ -7,6 +7,7 @@
 #include <cmocka.h>
 #include <signal.h>
 #include <sys/mman.h>
+#include "core/api/call.h"
 #include "core/vm.h"
 #include "core/x86/debug.h"
 #include "port/posix/fault.h"
@@ -412,6 +413,25 @@ static void assert_trapped(struct bed *b, u16 ip, u32 dr6)
 	assert_int_equal(b->v->cpu.dr[6] & 0xe00f, dr6);
 }
 
+static void fpu_state_that_cannot_be_is_put_right(void **state)
+{
+	struct bed *b = *state;
+	struct kvm_fpu f;
+
+	/* fninit was not executed: an unmasked exception, but no summary bit. */
+	LOAD(b, 0xd8, 0x06, 0x00, 0x20, 0xdf, 0xe0, 0xf4);	/* fadd m32; fnstsw; hlt */
+	assert_int_equal(api_dispatch(&vcpu_calls, b->v, KVM_GET_FPU, &f), 0);
+	f.fcw = 0;
+	f.fsw = 0x3f;
+	assert_int_equal(api_dispatch(&vcpu_calls, b->v, KVM_SET_FPU, &f), 0);
+	b->v->cpu.cr0 |= X86_CR0_NE;
+	memcpy(b->ram + 16 * 4, "\x00\x18\x00\x00", 4);	/* #MF at 1800h */
+	memcpy(b->ram + 0x1800, "\xdf\xe0\xf4", 3);
+	run_to(b, KVM_EXIT_HLT);
+	assert_int_equal(b->v->cpu.gpr[X86_RIP], 0x1803);
+	assert_int_equal(b->v->cpu.gpr[X86_RAX] & 0xffff, 0x80bf);
+}
+
 static void write_breakpoint_traps_after_the_write(void **state)
 {
 	struct bed *b = *state;
@@ -544,7 +564,7 @@ int main(void)
 		T(hlt_leaves_to_user_space_without_irqchip),
 		T(out_shows_data_and_retires_on_the_next_run),
 		T(in_takes_what_user_space_left),
-		T(write_breakpoint_traps_after_the_write),
+		T(fpu_state_that_cannot_be_is_put_right), T(write_breakpoint_traps_after_the_write),
 		T(access_breakpoint_traps_after_the_read),
 		T(breakpoint_sees_any_overlap),
 		T(mov_ss_holds_its_trap_for_one_instruction),
