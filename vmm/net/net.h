@@ -64,4 +64,11 @@ int hostfwd_parse(const char *s, u32 guest_default, struct hostfwd *out);
 void net_offload(const struct virtio_net_hdr_v1 *h, u8 *frame, size_t n,
 		 void (*out)(void *arg, const u8 *frame, size_t n), void *arg);
 
+/* announce.c: who an Ethernet frame is from. *addr: its IPv6 address, in frame. */
+enum net_sender { SENDER_NONE /* no IPv6 host */, SENDER_HOST, SENDER_BAD };
+enum net_sender net_sender6(const u8 *frame, size_t n, const u8 **addr);
+/* The neighbour advertisement of a SENDER_HOST's frame. */
+#define NET_ANNOUNCE	86u
+void net_announce6(const u8 *frame, u8 out[NET_ANNOUNCE]);
+
 #endif

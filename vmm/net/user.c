@@ -9,6 +9,7 @@
 
 #define MTU		1500
 #define QUEUE_MAX	256u	/* frames kept while the guest has no buffers */
+#define NEIGHBOURS	12u	/* fewer than libslirp remembers */
 
 struct packet {
 	struct packet *next;
@@ -28,6 +29,9 @@ struct user {
 	unsigned int queued;
 	struct pollfd *fds;		/* during fill and done */
 	int n_fds, max_fds;
+	/* IPv6 addresses and MACs that libslirp was told, the oldest replaced first. */
+	u8 neighbour[NEIGHBOURS][16 + 6];
+	unsigned int next_neighbour;
 	u8 frame[NET_FRAME_MAX];
 };
 
@@ -96,10 +100,36 @@ static void user_negotiated(struct net *n, u64 features)
 
 /* ---- from the guest ---- */
 
+/* See announce.c. */
+static void introduce(struct user *u, const u8 *frame, const u8 *addr)
+{
+	u8 packet[NET_ANNOUNCE], *slot;
+	unsigned int i;
+
+	for (i = 0; i < NEIGHBOURS; i++)
+		if (!memcmp(u->neighbour[i], addr, 16) && !memcmp(u->neighbour[i] + 16, frame + 6, 6))
+			return;
+	slot = u->neighbour[u->next_neighbour++ % NEIGHBOURS];
+	memcpy(slot, addr, 16);
+	memcpy(slot + 16, frame + 6, 6);
+	net_announce6(frame, packet);
+	slirp_input(u->slirp, packet, sizeof(packet));
+}
+
 static void to_slirp(void *arg, const u8 *frame, size_t n)
 {
 	struct user *u = arg;
+	const u8 *addr;
 
+	switch (net_sender6(frame, n, &addr)) {
+	case SENDER_BAD:
+		return;
+	case SENDER_HOST:
+		introduce(u, frame, addr);
+		break;
+	case SENDER_NONE:
+		break;
+	}
 	slirp_input(u->slirp, frame, (int)n);
 }
 
