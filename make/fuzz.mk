@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-# make fuzz: build/fuzz/fuzz_NAME from tests/fuzz/fuzz_NAME.c, by libFuzzer,
+# make fuzz: $(FUZZ_DIR)/fuzz_NAME from tests/fuzz/fuzz_NAME.c, by libFuzzer,
 # against the tree and the test port, all with ASan and UBSan. Seeds:
 # tests/fuzz/corpus/NAME/.
 FUZZ_CC	 ?= clang-14
-FUZZ_SAN := -fsanitize=address,undefined -fno-sanitize=alignment -fno-sanitize-recover=undefined
-FUZZ_OBJ := $(B)/fuzz/obj
+FUZZ_SAN ?= -fsanitize=address,undefined -fno-sanitize=alignment -fno-sanitize-recover=undefined
+FUZZ_DIR ?= $(B)/fuzz
+FUZZ_OBJ := $(FUZZ_DIR)/obj
 FUZZLIB	 := $(FUZZ_OBJ)/lib.a
-FUZZERS	 := $(patsubst tests/fuzz/%.c,$(B)/fuzz/%,$(sort $(wildcard tests/fuzz/fuzz_*.c)))
+FUZZERS	 := $(patsubst tests/fuzz/%.c,$(FUZZ_DIR)/%,$(sort $(wildcard tests/fuzz/fuzz_*.c)))
 
 $(FUZZ_OBJ)/%.o: %.c
 	@mkdir -p $(@D)
@@ -18,7 +19,7 @@ $(FUZZLIB): $(patsubst %.c,$(FUZZ_OBJ)/%.o,$(CORE) $(SOFT) $(filter-out vmm/kvm_
 	@rm -f $@
 	$(Q)ar rcs $@ $^
 
-$(B)/fuzz/fuzz_%: $(FUZZ_OBJ)/tests/fuzz/fuzz_%.o $(FUZZLIB)
+$(FUZZ_DIR)/fuzz_%: $(FUZZ_OBJ)/tests/fuzz/fuzz_%.o $(FUZZLIB)
 	@mkdir -p $(@D)
 	$(Q)$(FUZZ_CC) -pthread $(FUZZ_SAN) -fsanitize=fuzzer -o $@ $^ $(LIBS)
 
