@@ -42,13 +42,14 @@ struct engine {
 	int (*slot_init)(struct vm *vm, struct slot *s);
 	void (*slot_fini)(struct vm *vm, struct slot *s);
 	/* Slots are about to change: no vCPU may use host addresses of [gpa,
-	 * gpa + len) after this returns. Called with the new table published. */
-	void (*memory_changed)(struct vm *vm, u64 gpa, u64 len);
+	 * gpa + len) of the address space after this returns. Called with the
+	 * new table published. */
+	void (*memory_changed)(struct vm *vm, unsigned int as, u64 gpa, u64 len);
 	/* Forget writable mappings of the range, so that the next write marks
 	 * the dirty log again. */
-	void (*write_protect)(struct vm *vm, u64 gpa, u64 len);
+	void (*write_protect)(struct vm *vm, unsigned int as, u64 gpa, u64 len);
 	/* A device or the core wrote guest RAM at gpa (code caches). May be NULL. */
-	void (*memory_written)(struct vm *vm, u64 gpa, u64 len);
+	void (*memory_written)(struct vm *vm, unsigned int as, u64 gpa, u64 len);
 
 	/* x86_env's TLB hooks for this engine; any may be NULL. */
 	void (*filled)(struct vcpu *v, const void *xlat);

@@ -156,6 +156,15 @@ static long vcpu_nmi(void *obj, void *arg)
 	return 0;
 }
 
+static long vcpu_smi(void *obj, void *arg)
+{
+	struct vcpu *v = obj;
+
+	WRITE_ONCE(v->smi_pending, true);
+	vcpu_request(v, REQ_EVENT);
+	return 0;
+}
+
 /* --- run state --- */
 
 static long vcpu_get_mp_state(void *obj, void *arg)
@@ -163,6 +172,8 @@ static long vcpu_get_mp_state(void *obj, void *arg)
 	struct vcpu *v = obj;
 	bool kicked = __atomic_load_n(&v->unhalt, __ATOMIC_SEQ_CST);
 
+	if (lapic_has_init_sipi(v))
+		vcpu_take_init_sipi(v);
 	((struct kvm_mp_state *)arg)->mp_state =
 		v->mp_state == KVM_MP_STATE_HALTED && kicked ? KVM_MP_STATE_RUNNABLE : v->mp_state;
 	return 0;
@@ -172,22 +183,18 @@ static long vcpu_set_mp_state(void *obj, void *arg)
 {
 	struct vcpu *v = obj;
 	u32 state = ((const struct kvm_mp_state *)arg)->mp_state;
-	struct x86_seg *cs = &v->cpu.seg[X86_CS];
+	bool init = state == KVM_MP_STATE_INIT_RECEIVED || state == KVM_MP_STATE_SIPI_RECEIVED;
 
 	if (state > KVM_MP_STATE_SIPI_RECEIVED && state != KVM_MP_STATE_AP_RESET_HOLD)
 		return -EINVAL;
 	if (state != KVM_MP_STATE_RUNNABLE && !v->apic)
 		return -EINVAL;
-	if (state == KVM_MP_STATE_SIPI_RECEIVED) {
-		cs->sel = v->sipi_vector << 8;
-		cs->base = (u64)v->sipi_vector << 12;
-		v->cpu.gpr[X86_RIP] = 0;
-		x86_mode_update(&v->cpu);
-		if (v->vm->engine->state_changed)
-			v->vm->engine->state_changed(v);
-		state = KVM_MP_STATE_RUNNABLE;
-	}
-	v->mp_state = state;
+	/* SMM holds INIT back; latched_init is how to say that one waits. */
+	if (init && (v->cpu.smm || READ_ONCE(v->smi_pending)))
+		return -EINVAL;
+	if (state == KVM_MP_STATE_SIPI_RECEIVED)
+		lapic_latch_sipi(v);
+	v->mp_state = state == KVM_MP_STATE_SIPI_RECEIVED ? KVM_MP_STATE_INIT_RECEIVED : state;
 	vcpu_request(v, REQ_EVENT);
 	return 0;
 }
@@ -381,6 +388,7 @@ static const struct api_call rows[] = {
 	CALL(KVM_SET_VCPU_EVENTS, vcpu_set_events),
 	CALL(KVM_INTERRUPT, vcpu_interrupt),
 	CALL_NUM(KVM_NMI, vcpu_nmi),
+	CALL_NUM(KVM_SMI, vcpu_smi),
 	CALL(KVM_GET_MP_STATE, vcpu_get_mp_state),
 	CALL(KVM_SET_MP_STATE, vcpu_set_mp_state),
 	CALL(KVM_SET_GUEST_DEBUG, vcpu_guest_debug),

@@ -40,7 +40,9 @@ long vcpu_get_events(void *obj, void *arg)
 	e->nmi.pending = READ_ONCE(v->nmi_pending) != 0;
 	e->nmi.masked = v->cpu.nmi_masked;
 	e->smi.smm = v->cpu.smm;
-	e->smi.pending = v->smi_pending;
+	e->smi.pending = READ_ONCE(v->smi_pending);
+	e->smi.smm_inside_nmi = v->cpu.smm_nmi;
+	e->smi.latched_init = lapic_init_latched(v);
 	e->flags = KVM_VCPUEVENT_VALID_NMI_PENDING | KVM_VCPUEVENT_VALID_SHADOW |
 		   KVM_VCPUEVENT_VALID_SMM;
 	if (v->vm->exception_payload)
@@ -70,8 +72,9 @@ static bool events_valid(const struct vcpu *v, const struct kvm_vcpu_events *e)
 	if ((pending || e->exception.injected) &&
 	    (e->exception.nr > 31 || e->exception.nr == X86_NMI))
 		return false;
-	/* System management mode is not offered. */
-	return !(e->flags & KVM_VCPUEVENT_VALID_SMM) || !(e->smi.smm || e->smi.pending);
+	/* SMM would have held back the INIT that was received. */
+	return !(e->flags & KVM_VCPUEVENT_VALID_SMM) || !(e->smi.smm || e->smi.pending) ||
+	       v->mp_state != KVM_MP_STATE_INIT_RECEIVED;
 }
 
 static void set_exception(struct vcpu *v, const struct kvm_vcpu_events *e)
@@ -90,6 +93,19 @@ static void set_exception(struct vcpu *v, const struct kvm_vcpu_events *e)
 		v->exc.cr2 = e->exception_payload;
 	if (v->exc.vector == X86_DB)
 		v->exc.dr6 = e->exception_payload;
+}
+
+static void set_smi(struct vcpu *v, const struct kvm_vcpu_events *e)
+{
+	if (v->cpu.smm != !!e->smi.smm) {
+		v->cpu.smm = e->smi.smm;
+		/* Another address space. */
+		v->cpu.env->flush(&v->cpu, X86_FLUSH_ALL, 0);
+	}
+	WRITE_ONCE(v->smi_pending, e->smi.pending);
+	v->cpu.smm_nmi = e->smi.smm && e->smi.smm_inside_nmi;
+	if (v->apic)
+		lapic_latch_init(v, e->smi.latched_init);
 }
 
 static void set_triple(struct vcpu *v, bool pending)
@@ -119,6 +135,8 @@ long vcpu_set_events(void *obj, void *arg)
 	v->cpu.nmi_masked = e->nmi.masked;
 	if (e->flags & KVM_VCPUEVENT_VALID_SIPI_VECTOR && v->apic)
 		v->sipi_vector = (u8)e->sipi_vector;
+	if (e->flags & KVM_VCPUEVENT_VALID_SMM)
+		set_smi(v, e);
 	if (e->flags & KVM_VCPUEVENT_VALID_TRIPLE_FAULT)
 		set_triple(v, e->triple_fault.pending);
 	vcpu_request(v, REQ_EVENT);

@@ -207,7 +207,9 @@ static bool sregs_valid(const struct vcpu *v, const struct kvm_sregs *s)
  */
 static int quiet_read(struct x86_cpu *c, u64 gpa, void *buf, unsigned int n)
 {
-	if (gmem_read(cpu_vcpu(c)->vm, gpa, buf, n))
+	struct vcpu *v = cpu_vcpu(c);
+
+	if (gmem_read_as(v->vm, vcpu_as(v), gpa, buf, n))
 		memset(buf, 0, n);
 	return RUN_OK;
 }

@@ -110,5 +110,11 @@ int lapic_take_eoi_exit(struct vcpu *v);
 enum { LAPIC_INIT = 1, LAPIC_SIPI = 2 };
 unsigned int lapic_take_init_sipi(struct vcpu *v);
 bool lapic_has_init_sipi(struct vcpu *v);
+/* In SMM: INIT waits, SIPI is lost. KVM_*_VCPU_EVENTS' latched_init. */
+void lapic_drop_sipi(struct vcpu *v);
+bool lapic_init_latched(struct vcpu *v);
+void lapic_latch_init(struct vcpu *v, bool latched);
+/* A SIPI with the vector in v->sipi_vector, from user space. */
+void lapic_latch_sipi(struct vcpu *v);
 
 #endif

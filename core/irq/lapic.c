@@ -265,6 +265,29 @@ bool lapic_has_init_sipi(struct vcpu *v)
 	return v->apic && __atomic_load_n(&v->apic->init_sipi, __ATOMIC_SEQ_CST);
 }
 
+void lapic_drop_sipi(struct vcpu *v)
+{
+	__atomic_fetch_and(&v->apic->init_sipi, ~(u32)LAPIC_SIPI, __ATOMIC_SEQ_CST);
+}
+
+bool lapic_init_latched(struct vcpu *v)
+{
+	return v->apic && __atomic_load_n(&v->apic->init_sipi, __ATOMIC_SEQ_CST) & LAPIC_INIT;
+}
+
+void lapic_latch_init(struct vcpu *v, bool latched)
+{
+	if (latched)
+		__atomic_fetch_or(&v->apic->init_sipi, LAPIC_INIT, __ATOMIC_SEQ_CST);
+	else
+		__atomic_fetch_and(&v->apic->init_sipi, ~(u32)LAPIC_INIT, __ATOMIC_SEQ_CST);
+}
+
+void lapic_latch_sipi(struct vcpu *v)
+{
+	__atomic_fetch_or(&v->apic->init_sipi, LAPIC_SIPI, __ATOMIC_SEQ_CST);
+}
+
 /* --- registers --- */
 
 #define R(n)		(1ull << (n))

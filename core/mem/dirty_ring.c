@@ -90,8 +90,9 @@ long dirty_rings_reset(struct vm *vm)
 	for (u32 i = 0; i < vcpus; i++)
 		n += ring_reset(vm, &vm->vcpu[i]->dirty);
 	/* The bits first, then the mappings, as with bitmaps. */
-	if (n && vm->engine->write_protect)
-		vm->engine->write_protect(vm, 0, ~0ull);
+	for (unsigned int as = 0; n && as < AS_COUNT; as++)
+		if (vm->engine->write_protect)
+			vm->engine->write_protect(vm, as, 0, ~0ull);
 	host_mutex_unlock(&vm->slots.lock);
 	return n;
 }

@@ -12,33 +12,40 @@ int slots_init(struct slots *s)
 {
 	memset(s, 0, sizeof(*s));
 	host_mutex_init(&s->lock);
-	s->table = host_alloc(sizeof(*s->table));
-	s->base_of = host_alloc(SLOTS_MAX * sizeof(*s->base_of));
-	if (s->table && s->base_of)
+	for (u32 i = 0; i < AS_COUNT; i++)
+		s->as[i].table = host_alloc(sizeof(*s->as[i].table));
+	if (s->as[AS_NORMAL].table && s->as[AS_SMM].table)
 		return 0;
-	host_free(s->table);
-	host_free(s->base_of);
+	for (u32 i = 0; i < AS_COUNT; i++)
+		host_free(s->as[i].table);
 	return -ENOMEM;
+}
+
+static void table_free(struct vm *vm, struct slot_table *t)
+{
+	for (u32 i = 0; t && i < t->n; i++) {
+		host_free(t->slot[i].dirty);
+		if (t->slot[i].arch)
+			vm->engine->slot_fini(vm, &t->slot[i]);
+	}
+	host_free(t);
 }
 
 void slots_fini(struct slots *s)
 {
 	struct vm *vm = container_of(s, struct vm, slots);
 
-	for (u32 i = 0; s->table && i < s->table->n; i++) {
-		host_free(s->table->slot[i].dirty);
-		if (s->table->slot[i].arch)
-			vm->engine->slot_fini(vm, &s->table->slot[i]);
+	for (u32 i = 0; i < AS_COUNT; i++) {
+		table_free(vm, s->as[i].table);
+		host_free(s->as[i].base_of);
+		s->as[i] = (struct slot_space){ 0 };
 	}
-	host_free(s->table);
-	host_free(s->base_of);
-	s->table = NULL;
-	s->base_of = NULL;
 }
 
-static struct slot_table *table_get(struct vm *vm)
+/* Where a slot with this id is; the id is valid. */
+static struct slot_space *space_of(struct vm *vm, u32 id)
 {
-	return __atomic_load_n(&vm->slots.table, __ATOMIC_ACQUIRE);
+	return &vm->slots.as[id >> 16];
 }
 
 static u64 dirty_words(u64 len)
@@ -64,10 +71,16 @@ static u32 table_upper(const struct slot_table *t, u32 n, u64 gpa)
 
 static struct slot *slot_by_id(struct vm *vm, u32 id)
 {
-	struct slot_table *t = vm->slots.table;
-	u64 base = vm->slots.base_of[id];
+	struct slot_space *a = space_of(vm, id);
+	struct slot_table *t = a->table;
+	u64 base = a->base_of ? a->base_of[(u16)id] : 0;
 
 	return base ? &t->slot[table_upper(t, t->n, base & ~1ull) - 1] : NULL;
+}
+
+static bool id_valid(u32 id)
+{
+	return id >> 16 < AS_COUNT && (u16)id < SLOTS_MAX;
 }
 
 static int region_check(const struct kvm_userspace_memory_region *r)
@@ -78,7 +91,7 @@ static int region_check(const struct kvm_userspace_memory_region *r)
 		return -EINVAL;
 	if (r->userspace_addr > USER_END || r->memory_size > USER_END - r->userspace_addr)
 		return -EINVAL;
-	if (r->slot >= SLOTS_MAX)	/* the upper half is the address space: only 0 */
+	if (!id_valid(r->slot))
 		return -EINVAL;
 	if (r->guest_phys_addr + r->memory_size < r->guest_phys_addr ||
 	    r->memory_size / PAGE > PAGES_MAX)
@@ -138,10 +151,10 @@ static bool table_append(struct slot_table *t, const struct slot *add)
 	return true;
 }
 
-static void tell_engine(struct vm *vm, u64 gpa, u64 len)
+static void tell_engine(struct vm *vm, const struct slot *s)
 {
 	if (vm->engine->memory_changed)
-		vm->engine->memory_changed(vm, gpa, len);
+		vm->engine->memory_changed(vm, slot_as(s), s->gpa, s->len);
 }
 
 /*
@@ -150,25 +163,26 @@ static void tell_engine(struct vm *vm, u64 gpa, u64 len)
  */
 static int table_swap(struct vm *vm, u32 id, const struct slot *old, const struct slot *add)
 {
-	struct slot_table *was = vm->slots.table, *t;
+	struct slot_space *a = space_of(vm, id);
+	struct slot_table *was = a->table, *t;
 	struct slot gone = old ? *old : (struct slot){ 0 };
 
 	if (!old && table_append(was, add)) {
-		vm->slots.base_of[id] = add->gpa | 1;
+		a->base_of[(u16)id] = add->gpa | 1;
 		vm->slots.count++;
-		tell_engine(vm, add->gpa, add->len);
+		tell_engine(vm, add);
 		return 0;
 	}
 	t = table_replace(was, id, add);
 	if (!t)
 		return -ENOMEM;
-	vm->slots.base_of[id] = add ? add->gpa | 1 : 0;
-	vm->slots.count = t->n;
-	__atomic_store_n(&vm->slots.table, t, __ATOMIC_SEQ_CST);
+	a->base_of[(u16)id] = add ? add->gpa | 1 : 0;
+	vm->slots.count += t->n - was->n;
+	__atomic_store_n(&a->table, t, __ATOMIC_SEQ_CST);
 	if (gone.len)
-		tell_engine(vm, gone.gpa, gone.len);
+		tell_engine(vm, &gone);
 	if (add && (!gone.len || add->gpa != gone.gpa))
-		tell_engine(vm, add->gpa, add->len);
+		tell_engine(vm, add);
 	if (gone.dirty && (!add || gone.dirty != add->dirty))
 		host_free(gone.dirty);
 	if (gone.arch && !add)
@@ -193,7 +207,7 @@ static u64 *dirty_new(struct vm *vm, u64 len)
 
 static int slots_set_locked(struct vm *vm, const struct kvm_userspace_memory_region *r)
 {
-	struct slot_table *t = vm->slots.table;
+	struct slot_space *a = space_of(vm, r->slot);
 	struct slot *old = slot_by_id(vm, r->slot);
 	struct slot add = { .gpa = r->guest_phys_addr, .len = r->memory_size,
 			    .hva = r->userspace_addr, .id = r->slot, .flags = r->flags };
@@ -210,10 +224,14 @@ static int slots_set_locked(struct vm *vm, const struct kvm_userspace_memory_reg
 			return 0;
 		add.arch = old->arch;
 	}
-	if (moved && region_overlaps(t, r->slot, add.gpa, add.len))
+	if (moved && region_overlaps(a->table, r->slot, add.gpa, add.len))
 		return -EEXIST;
 	if (moved && add.gpa + add.len > GPA_END)
 		return -EINVAL;
+	if (!a->base_of)
+		a->base_of = host_alloc(SLOTS_MAX * sizeof(*a->base_of));
+	if (!a->base_of)
+		return -ENOMEM;
 	if (add.flags & KVM_MEM_LOG_DIRTY_PAGES) {
 		add.dirty = old ? old->dirty : NULL;
 		if (!add.dirty)
@@ -263,7 +281,7 @@ static int dirty_take(struct vm *vm, struct slot *s, void *user_bitmap)
 		any = true;
 	}
 	if (any && vm->engine->write_protect)
-		vm->engine->write_protect(vm, s->gpa, s->len);
+		vm->engine->write_protect(vm, slot_as(s), s->gpa, s->len);
 	err = host_copy_to_user(user_bitmap, copy, words * 8);
 	host_free(copy);
 	return err;
@@ -276,7 +294,7 @@ int slots_get_dirty(struct vm *vm, u32 id, void *user_bitmap)
 
 	if (READ_ONCE(vm->ring_bytes))
 		return -ENXIO;
-	if (id >= SLOTS_MAX)
+	if (!id_valid(id))
 		return -EINVAL;
 	host_mutex_lock(&vm->slots.lock);
 	s = slot_by_id(vm, id);
@@ -319,7 +337,7 @@ static int dirty_clear(struct vm *vm, struct slot *s, const struct kvm_clear_dir
 			any = true;
 		}
 	if (any && vm->engine->write_protect)
-		vm->engine->write_protect(vm, s->gpa, s->len);
+		vm->engine->write_protect(vm, slot_as(s), s->gpa, s->len);
 	host_free(bits);
 	return err;
 }
@@ -331,7 +349,7 @@ int slots_clear_dirty(struct vm *vm, const struct kvm_clear_dirty_log *arg)
 
 	if (READ_ONCE(vm->ring_bytes))
 		return -ENXIO;
-	if (arg->slot >= SLOTS_MAX)
+	if (!id_valid(arg->slot))
 		return -EINVAL;
 	host_mutex_lock(&vm->slots.lock);
 	s = slot_by_id(vm, arg->slot);
@@ -343,7 +361,7 @@ int slots_clear_dirty(struct vm *vm, const struct kvm_clear_dirty_log *arg)
 
 void slots_forget_dirty(struct vm *vm, u32 id, u64 page)
 {
-	struct slot *s = id < SLOTS_MAX ? slot_by_id(vm, id) : NULL;
+	struct slot *s = id_valid(id) ? slot_by_id(vm, id) : NULL;
 
 	host_mutex_assert_held(&vm->slots.lock);
 	if (s && s->dirty && page < s->len / PAGE)
@@ -364,24 +382,25 @@ int slots_manual_dirty(struct vm *vm, u64 how)
 	return 0;
 }
 
-const struct slot *slot_find(struct vm *vm, u64 gpa)
+const struct slot *slot_find_as(struct vm *vm, unsigned int as, u64 gpa)
 {
-	const struct slot_table *t = table_get(vm);
-	u32 i = READ_ONCE(vm->slots.hint), n = __atomic_load_n(&t->n, __ATOMIC_ACQUIRE);
+	struct slot_space *a = &vm->slots.as[as];
+	const struct slot_table *t = __atomic_load_n(&a->table, __ATOMIC_ACQUIRE);
+	u32 i = READ_ONCE(a->hint), n = __atomic_load_n(&t->n, __ATOMIC_ACQUIRE);
 
 	if (i < n && gpa - t->slot[i].gpa < t->slot[i].len)
 		return &t->slot[i];
 	i = table_upper(t, n, gpa);
 	if (!i || gpa - t->slot[i - 1].gpa >= t->slot[i - 1].len)
 		return NULL;
-	WRITE_ONCE(vm->slots.hint, i - 1);
+	WRITE_ONCE(a->hint, i - 1);
 	return &t->slot[i - 1];
 }
 
-int gmem_read(struct vm *vm, u64 gpa, void *buf, size_t n)
+int gmem_read_as(struct vm *vm, unsigned int as, u64 gpa, void *buf, size_t n)
 {
 	while (n) {
-		const struct slot *s = slot_find(vm, gpa);
+		const struct slot *s = slot_find_as(vm, as, gpa);
 		size_t part;
 		int err;
 
@@ -407,14 +426,14 @@ static int slot_write(struct vcpu *v, const struct slot *s, u64 gpa, const void 
 	for (u64 page = gpa & ~(PAGE - 1); page < gpa + n; page += PAGE)
 		dirty_mark(v, s, page < gpa ? gpa : page);
 	if (v->vm->engine->memory_written)
-		v->vm->engine->memory_written(v->vm, gpa, n);
+		v->vm->engine->memory_written(v->vm, slot_as(s), gpa, n);
 	return 0;
 }
 
-int gmem_write(struct vcpu *v, u64 gpa, const void *buf, size_t n)
+int gmem_write_as(struct vcpu *v, unsigned int as, u64 gpa, const void *buf, size_t n)
 {
 	while (n) {
-		const struct slot *s = slot_find(v->vm, gpa);
+		const struct slot *s = slot_find_as(v->vm, as, gpa);
 		size_t part;
 		int err;
 

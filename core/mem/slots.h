@@ -3,6 +3,10 @@
  * slots.h - guest physical memory: slots of the owning process's memory, and
  * the dirty log. The only way the core reaches guest RAM.
  *
+ * There are two address spaces, as KVM_CAP_MULTI_ADDRESS_SPACE has them: a vCPU
+ * in system management mode sees the second, everybody else the first. The high
+ * half of a slot's id says which one the slot is in.
+ *
  * A vCPU's thread in KVM_RUN reads the table without a lock;
  * KVM_SET_USER_MEMORY_REGION publishes a new one and then waits, in
  * engine->memory_changed(), until every vCPU has let go of the old. Everybody
@@ -16,6 +20,8 @@
 
 #define SLOTS_MAX	32764		/* user slots, KVM_CAP_NR_MEMSLOTS */
 
+enum slots_as { AS_NORMAL, AS_SMM, AS_COUNT };
+
 struct vcpu;
 struct vm;
 struct kvm_userspace_memory_region;
@@ -24,7 +30,7 @@ struct kvm_clear_dirty_log;
 struct slot {
 	u64 gpa, len;		/* bytes, page-aligned; len is never 0 in a table */
 	u64 hva;
-	u32 id, flags;		/* KVM_MEM_* */
+	u32 id, flags;		/* id with its address space; KVM_MEM_* */
 	u64 *dirty;		/* one bit a page, or NULL when not logged */
 	void *arch;		/* the engine's, one per slot (see engine.h) */
 };
@@ -37,13 +43,18 @@ struct slot_table {
 	struct slot slot[];
 };
 
+struct slot_space {
+	struct slot_table *table;	/* published with release order */
+	u64 *base_of;			/* by id: gpa | 1, or 0 where there is none; NULL:
+					 * there never was a slot */
+	u32 hint;			/* where the last search ended; any value will do */
+};
+
 struct slots {
 	host_mutex_t lock;		/* writers */
-	struct slot_table *table;	/* published with release order */
-	u64 *base_of;			/* by id: gpa | 1, or 0 where there is none */
+	struct slot_space as[AS_COUNT];
 	u32 count;			/* slots there are */
 	u32 manual;			/* KVM_DIRTY_LOG_*: CLEAR_DIRTY_LOG clears the log */
-	u32 hint;			/* where the last search ended; any value will do */
 };
 
 int slots_init(struct slots *s);
@@ -66,12 +77,25 @@ void slots_forget_dirty(struct vm *vm, u32 id, u64 page);
 int slots_manual_dirty(struct vm *vm, u64 how);
 
 /* The slot that holds gpa, or NULL. Binary search with a one-entry hint. */
-const struct slot *slot_find(struct vm *vm, u64 gpa);
+const struct slot *slot_find_as(struct vm *vm, unsigned int as, u64 gpa);
+static inline const struct slot *slot_find(struct vm *vm, u64 gpa)
+{
+	return slot_find_as(vm, AS_NORMAL, gpa);
+}
+static inline unsigned int slot_as(const struct slot *s) { return s->id >> 16; }
 static inline u64 slot_hva(const struct slot *s, u64 gpa) { return s->hva + (gpa - s->gpa); }
 
 /* RAM access across slots; -EFAULT when any byte is not RAM (or is read-only).
  * What is written is in the dirty log, as v's. */
-int gmem_read(struct vm *vm, u64 gpa, void *buf, size_t n);
-int gmem_write(struct vcpu *v, u64 gpa, const void *buf, size_t n);
+int gmem_read_as(struct vm *vm, unsigned int as, u64 gpa, void *buf, size_t n);
+int gmem_write_as(struct vcpu *v, unsigned int as, u64 gpa, const void *buf, size_t n);
+static inline int gmem_read(struct vm *vm, u64 gpa, void *buf, size_t n)
+{
+	return gmem_read_as(vm, AS_NORMAL, gpa, buf, n);
+}
+static inline int gmem_write(struct vcpu *v, u64 gpa, const void *buf, size_t n)
+{
+	return gmem_write_as(v, AS_NORMAL, gpa, buf, n);
+}
 
 #endif

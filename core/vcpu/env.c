@@ -34,6 +34,14 @@ static void io_drop_stale(struct vcpu *v)
 	v->io.signature = sig;
 }
 
+int vcpu_give_up(struct vcpu *v)
+{
+	v->run->exit_reason = KVM_EXIT_INTERNAL_ERROR;
+	v->run->internal.suberror = KVM_INTERNAL_ERROR_EMULATION;
+	v->run->internal.ndata = 0;
+	return RUN_EXIT;
+}
+
 static int frag_exit(struct vcpu *v, const struct vcpu_frag *f)
 {
 	struct kvm_run *run = v->run;
@@ -62,13 +70,9 @@ static int frag_access(struct vcpu *v, u64 gpa, void *buf, unsigned int n, bool 
 			memcpy(buf, f->data, n);
 		return RUN_OK;
 	}
-	if (io->cursor >= VCPU_FRAGS) {
-		/* No x86 instruction that we run needs as many. */
-		v->run->exit_reason = KVM_EXIT_INTERNAL_ERROR;
-		v->run->internal.suberror = KVM_INTERNAL_ERROR_EMULATION;
-		v->run->internal.ndata = 0;
-		return RUN_EXIT;
-	}
+	/* No x86 instruction that we run needs as many. */
+	if (io->cursor >= VCPU_FRAGS)
+		return vcpu_give_up(v);
 	io->n = io->cursor + 1;
 	*f = (struct vcpu_frag){ .gpa = gpa, .len = n, .write = write };
 	if (write)
@@ -110,7 +114,7 @@ static int mmio_access(struct vcpu *v, u64 gpa, void *buf, unsigned int n, bool 
 static int env_read(struct x86_cpu *c, u64 gpa, void *buf, unsigned int n)
 {
 	struct vcpu *v = cpu_vcpu(c);
-	const struct slot *s = slot_find(v->vm, gpa);
+	const struct slot *s = slot_find_as(v->vm, vcpu_as(v), gpa);
 
 	if (likely(s))
 		return host_read_hva(buf, (void *)slot_hva(s, gpa), n);
@@ -120,7 +124,7 @@ static int env_read(struct x86_cpu *c, u64 gpa, void *buf, unsigned int n)
 static int env_write(struct x86_cpu *c, u64 gpa, const void *buf, unsigned int n)
 {
 	struct vcpu *v = cpu_vcpu(c);
-	const struct slot *s = slot_find(v->vm, gpa);
+	const struct slot *s = slot_find_as(v->vm, vcpu_as(v), gpa);
 	int err;
 
 	if (unlikely(!s || s->flags & KVM_MEM_READONLY))
@@ -131,14 +135,14 @@ static int env_write(struct x86_cpu *c, u64 gpa, const void *buf, unsigned int n
 	if (s->dirty)
 		dirty_mark(v, s, gpa);
 	if (v->vm->engine->memory_written)
-		v->vm->engine->memory_written(v->vm, gpa, n);
+		v->vm->engine->memory_written(v->vm, slot_as(s), gpa, n);
 	return RUN_OK;
 }
 
 static int env_cmpxchg(struct x86_cpu *c, u64 gpa, u64 *old, u64 new_val, unsigned int n)
 {
 	struct vcpu *v = cpu_vcpu(c);
-	const struct slot *s = slot_find(v->vm, gpa);
+	const struct slot *s = slot_find_as(v->vm, vcpu_as(v), gpa);
 	u64 want = *old, now = 0;
 	int r;
 
@@ -150,7 +154,7 @@ static int env_cmpxchg(struct x86_cpu *c, u64 gpa, u64 *old, u64 new_val, unsign
 			if (s->dirty)
 				dirty_mark(v, s, gpa);
 			if (v->vm->engine->memory_written)
-				v->vm->engine->memory_written(v->vm, gpa, n);
+				v->vm->engine->memory_written(v->vm, slot_as(s), gpa, n);
 		}
 		return RUN_OK;
 	}
@@ -383,6 +387,27 @@ static int env_hypercall(struct x86_cpu *c)
 	return RUN_OK;
 }
 
+/* --- system management mode --- */
+
+static int env_ram(struct x86_cpu *c, u64 gpa, void *buf, unsigned int n, bool write)
+{
+	struct vcpu *v = cpu_vcpu(c);
+
+	return write ? gmem_write_as(v, vcpu_as(v), gpa, buf, n) :
+		       gmem_read_as(v->vm, vcpu_as(v), gpa, buf, n);
+}
+
+static int env_give_up(struct x86_cpu *c)
+{
+	return vcpu_give_up(cpu_vcpu(c));
+}
+
+/* INIT and SMI may have waited for this. */
+static void env_smm_left(struct x86_cpu *c)
+{
+	vcpu_request(cpu_vcpu(c), REQ_EVENT);
+}
+
 static bool env_alone(struct x86_cpu *c)
 {
 	return READ_ONCE(cpu_vcpu(c)->vm->n_vcpus) == 1;
@@ -419,6 +444,9 @@ const struct x86_env vcpu_env = {
 	.get_cr8 = env_get_cr8,
 	.set_cr8 = env_set_cr8,
 	.hypercall = env_hypercall,
+	.ram = env_ram,
+	.give_up = env_give_up,
+	.smm_left = env_smm_left,
 	.alone = env_alone,
 	.quirk_off = env_quirk_off,
 	.bus_lock = env_bus_lock,

@@ -57,6 +57,14 @@ static bool nmi_window_open(const struct vcpu *v)
 	return !v->cpu.nmi_masked && !v->cpu.shadow;
 }
 
+/* A shadow puts it off as well: which instruction has one is not saved. What
+ * KVM_INTERRUPT gave is on its way already. */
+static bool smi_window_open(const struct vcpu *v)
+{
+	return !v->cpu.smm && !v->cpu.shadow &&
+	       !(v->intr_injected && v->vm->irqs.mode == IRQCHIP_NONE);
+}
+
 /* An external interrupt that no in-kernel controller provides: KVM_INTERRUPT. */
 static bool user_intr_queued(const struct vcpu *v)
 {
@@ -85,6 +93,8 @@ bool vcpu_wants_window(struct vcpu *v)
 static bool event_deliverable(struct vcpu *v)
 {
 	if (v->exc_pending || v->exc_injected || v->nmi_injected)
+		return true;
+	if (READ_ONCE(v->smi_pending) && smi_window_open(v))
 		return true;
 	if (READ_ONCE(v->nmi_pending) && nmi_window_open(v))
 		return true;
@@ -173,6 +183,11 @@ static int inject(struct vcpu *v)
 
 	if (v->exc_pending || v->exc_injected)
 		return inject_exc(v);
+	if (READ_ONCE(v->smi_pending) && smi_window_open(v) && !v->nmi_injected) {
+		WRITE_ONCE(v->smi_pending, false);
+		x86_smm_enter(&v->cpu);
+		return RUN_OK;
+	}
 	if (v->nmi_injected || (READ_ONCE(v->nmi_pending) && nmi_window_open(v)))
 		return inject_nmi(v);
 	if (!event_deliverable(v))
@@ -188,10 +203,17 @@ static int inject(struct vcpu *v)
 
 /* --- INIT, SIPI, HLT --- */
 
-static void take_init_sipi(struct vcpu *v)
+void vcpu_take_init_sipi(struct vcpu *v)
 {
-	unsigned int what = lapic_take_init_sipi(v);
 	struct x86_seg *cs = &v->cpu.seg[X86_CS];
+	unsigned int what;
+
+	/* SMM holds INIT back, and loses SIPI. */
+	if (v->cpu.smm) {
+		lapic_drop_sipi(v);
+		return;
+	}
+	what = lapic_take_init_sipi(v);
 
 	if (what & LAPIC_INIT) {
 		x86_reset(&v->cpu, true);
@@ -199,6 +221,7 @@ static void take_init_sipi(struct vcpu *v)
 		vcpu_io_retired(v);
 		v->exc_pending = v->exc_injected = v->nmi_injected = v->intr_injected = false;
 		WRITE_ONCE(v->nmi_pending, 0);
+		WRITE_ONCE(v->smi_pending, false);
 		v->mp_state = v->id == v->vm->boot_cpu_id ? KVM_MP_STATE_RUNNABLE :
 							    KVM_MP_STATE_INIT_RECEIVED;
 		if (v->vm->engine->state_changed)
@@ -219,7 +242,7 @@ static bool vcpu_ready(void *arg)
 
 	if (interrupted(v) || READ_ONCE(v->requests) & ~(u32)REQ_EVENT)
 		return true;
-	if (v->apic && lapic_has_init_sipi(v))
+	if (lapic_has_init_sipi(v) && !v->cpu.smm)
 		return true;
 	return v->mp_state == KVM_MP_STATE_HALTED &&
 	       (event_deliverable(v) || __atomic_load_n(&v->unhalt, __ATOMIC_SEQ_CST));
@@ -255,8 +278,8 @@ static void wake_up(struct vcpu *v)
 
 static bool guest_halted(struct vcpu *v)
 {
-	if (v->apic && lapic_has_init_sipi(v))
-		take_init_sipi(v);
+	if (lapic_has_init_sipi(v))
+		vcpu_take_init_sipi(v);
 	if (v->mp_state == KVM_MP_STATE_RUNNABLE)
 		return false;
 	if (v->mp_state == KVM_MP_STATE_HALTED &&

@@ -75,7 +75,8 @@ struct vcpu {
 	bool intr_injected, intr_soft;
 	u8 intr_vector;		/* KVM_INTERRUPT without in-kernel irqchip, or injected */
 	u32 nmi_pending;	/* atomic; at most 2 queued */
-	bool nmi_injected, smi_pending;
+	bool nmi_injected;
+	bool smi_pending;	/* read and written by any thread */
 
 	struct vcpu_io io;
 	u64 cr8;		/* without in-kernel LAPIC */
@@ -124,6 +125,17 @@ bool vcpu_wants_attention(struct vcpu *v);
 
 /* Does an interrupt wait, or user space with one, for the guest to allow it? */
 bool vcpu_wants_window(struct vcpu *v);
+
+/* Which of the VM's address spaces it sees. */
+static inline unsigned int vcpu_as(const struct vcpu *v)
+{
+	return v->cpu.smm;
+}
+
+/* End KVM_RUN with an internal error: an instruction cannot be executed. RUN_EXIT. */
+int vcpu_give_up(struct vcpu *v);
+/* INIT and SIPI that have arrived take effect, or wait where they must. */
+void vcpu_take_init_sipi(struct vcpu *v);
 
 static inline void vcpu_request(struct vcpu *v, u32 req)
 {

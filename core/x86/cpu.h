@@ -196,7 +196,8 @@ struct x86_cpu {
 	u8 mode;		/* enum x86_mode of CS */
 	u8 cpl;
 	u8 shadow;		/* X86_SHADOW_*, holds for one instruction */
-	bool smm, nmi_masked;
+	bool nmi_masked;
+	bool smm, smm_nmi;	/* in SMM; NMIs were masked before, too */
 	bool stack32, stack64;	/* width of rSP: neither is 16 bits */
 	bool paging;		/* CR0.PG */
 	struct x86_tlb *tlb_unchecked; /* what tlb is when ac_check ends */
@@ -216,6 +217,7 @@ struct x86_cpu {
 	u64 star, lstar, cstar, sfmask, kernel_gs_base;
 	u64 sysenter_cs, sysenter_esp, sysenter_eip;
 	u64 tsc_aux, debugctl;
+	u64 smbase, smi_count;
 
 	struct x86_exc exc;	/* valid after RUN_FAULT */
 	u64 features[10];	/* bit sets, see enum x86_feature in cpuid.h */
@@ -264,6 +266,13 @@ struct x86_env {
 	u64 (*get_cr8)(struct x86_cpu *c);
 	void (*set_cr8)(struct x86_cpu *c, u64 val);
 	int (*hypercall)(struct x86_cpu *c);	/* VMCALL and VMMCALL */
+	/* SMM's save area: RAM only, any range, as the cpu now sees memory. 0 or
+	 * -errno. Without this hook there is no SMM. */
+	int (*ram)(struct x86_cpu *c, u64 gpa, void *buf, unsigned int n, bool write);
+	/* This instruction cannot be executed: RUN_EXIT, which tells user space. */
+	int (*give_up)(struct x86_cpu *c);
+	/* RSM: what was held back meanwhile may arrive. */
+	void (*smm_left)(struct x86_cpu *c);
 	/* Does no other processor run this memory's code? May be NULL. */
 	bool (*alone)(struct x86_cpu *c);
 	/* Was this KVM_X86_QUIRK_* disabled? NULL: none is. */

@@ -10,6 +10,10 @@
 
 #include "core/x86/cpu.h"
 
+/* What the registers make of a value written to them. */
+static inline u64 x86_dr6_value(u64 val) { return (val & 0xe00f) | 0xffff0ff0; }
+static inline u64 x86_dr7_value(u64 val) { return (val & 0xffff23ff) | 0x400; }
+
 /* DR6 bits of the breakpoints in dr[] on executing at lin. */
 u32 x86_break_exec(const u64 *dr, u64 lin);
 

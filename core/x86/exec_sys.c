@@ -326,8 +326,7 @@ EXEC(wbinvd)
 	return c->cpl ? exec_gp0(c) : RUN_OK;
 }
 
-/* There is no way into system management mode, so nothing to resume from. */
 EXEC(rsm)
 {
-	return exec_ud(c);
+	return x86_rsm(c);
 }

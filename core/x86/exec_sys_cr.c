@@ -4,10 +4,6 @@
 #include "core/x86/debug.h"
 #include "core/x86/exec_sys.h"
 
-#define DR6_FIXED	0xffff0ff0ull
-#define DR6_WRITABLE	0xe00full
-#define DR7_FIXED	0x400ull
-#define DR7_WRITABLE	0xffff23ffull
 #define DR7_GD		(1u << 13)
 #define DR6_BD		(1u << 13)
 
@@ -84,9 +80,9 @@ EXEC(mov_to_dr)
 	if (n >= 6 && val >> 32)
 		return exec_gp0(c);
 	if (n == 6)
-		val = (val & DR6_WRITABLE) | DR6_FIXED;
+		val = x86_dr6_value(val);
 	else if (n == 7)
-		val = (val & DR7_WRITABLE) | DR7_FIXED;
+		val = x86_dr7_value(val);
 	c->dr[n] = val;
 	x86_debug_changed(c);
 	return RUN_END;

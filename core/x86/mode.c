@@ -114,6 +114,7 @@ static void reset_cold(struct x86_cpu *c)
 	c->star = c->lstar = c->cstar = c->sfmask = c->kernel_gs_base = 0;
 	c->sysenter_cs = c->sysenter_esp = c->sysenter_eip = 0;
 	c->tsc_aux = 0;
+	c->smbase = 0x30000;
 	x86_fpu_reset(&c->fpu);
 }
 
@@ -141,7 +142,8 @@ void x86_reset(struct x86_cpu *c, bool init)
 	c->debugctl = 0;
 	c->cpl = 0;
 	c->shadow = 0;
-	c->smm = c->nmi_masked = false;
+	c->nmi_masked = c->smm = c->smm_nmi = false;
+	c->smi_count = 0;
 	reset_segments(c);
 	if (c->env->flush)
 		c->env->flush(c, X86_FLUSH_ALL, 0);

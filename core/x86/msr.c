@@ -7,8 +7,8 @@
 
 /* Where plain values live in v->msr. */
 enum msr_slot {
-	MS_PAT, MS_MISC_ENABLE, MS_MCG_CAP, MS_MCG_STATUS, MS_MCG_CTL, MS_SMI_COUNT, MS_HWCR,
-	MS_DE_CFG, MS_UCODE, MS_SMBASE, MS_HSAVE, MS_POWER_CTL, MS_PLATFORM,
+	MS_PAT, MS_MISC_ENABLE, MS_MCG_CAP, MS_MCG_STATUS, MS_MCG_CTL, MS_HWCR,
+	MS_DE_CFG, MS_UCODE, MS_HSAVE, MS_POWER_CTL, MS_PLATFORM,
 	MS_MISC_FEATURES, MS_VM_CR,
 	MS_MTRR_DEF, MS_MTRR_FIX, MS_MTRR_VAR = MS_MTRR_FIX + 11, MS_COUNT = MS_MTRR_VAR + 16
 };
@@ -449,11 +449,11 @@ static const struct msr_row rows[] = {
 	FN(0x1b, 0x1b, 0, apic_base_get, apic_base_set),
 	CONST(0x2a, 0x2a, MG, 0),			/* EBL_CR_POWERON */
 	CONST(0x2c, 0x2c, MG, 1 << 24),			/* EBC_FREQUENCY_ID */
-	VALUE(0x34, MS_SMI_COUNT, ML | MH, 0, ~0ull),
+	CPU(0x34, smi_count, ML | MH),
 	FN(0x3b, 0x3b, ML, tsc_adjust_get, tsc_adjust_set),
 	CONST(0x79, 0x79, 0, 0),			/* IA32_UCODE_WRITE */
 	VALUE_SET(0x8b, MS_UCODE, ML, 0x08301055, ucode_set),
-	VALUE(0x9e, MS_SMBASE, ML | MHR, 0x30000, ~0ull),
+	CPU(0x9e, smbase, ML | MHR),
 	CONST(0xc1, 0xc2, 0, 0),			/* PERFCTR */
 	CONST(0xcd, 0xcd, MG, 3),			/* FSB frequency */
 	{ 0xce, 0xce, MK_VALUE, ML | MH, MS_PLATFORM, .writable = ~0ull, .get = platform_get },

@@ -47,6 +47,12 @@ u64 x86_get_cr(struct x86_cpu *c, unsigned int n);
 /* WRMSR of EFER: 0, or 1 when the value raises #GP(0). LMA is not writable. */
 int x86_set_efer(struct x86_cpu *c, u64 val);
 
+/* A system management interrupt, which smm says is not masked (smm.c). */
+void x86_smm_enter(struct x86_cpu *c);
+/* RSM. RUN_END; RUN_FAULT outside of SMM; RUN_SHUTDOWN for a state that cannot
+ * be; RUN_EXIT when there is no save area. */
+int x86_rsm(struct x86_cpu *c);
+
 /* Set the privilege level and what follows from it (TLB bank). */
 void x86_set_cpl(struct x86_cpu *c, u8 cpl);
 

@@ -298,19 +298,27 @@ int x86_translate(struct x86_cpu *c, u64 lin, struct x86_xlat *x)
 	return RUN_OK;
 }
 
-int x86_load_pdptes(struct x86_cpu *c, u64 cr3)
+bool x86_pdptes_valid(const struct x86_cpu *c, const u64 p[4])
 {
 	/* Present entries: bits 1, 2, 5-8 and 52-63 must be zero too. */
 	u64 rsvd = (reserved_bits(c) & PTE_ADDR) | 0xfff00000000001e6ull;
+
+	for (unsigned int i = 0; i < 4; i++)
+		if (p[i] & PTE_P && p[i] & rsvd)
+			return false;
+	return true;
+}
+
+int x86_load_pdptes(struct x86_cpu *c, u64 cr3)
+{
 	u64 p[4];
-	int i, r;
+	int r;
 
 	r = c->env->read(c, cr3 & 0xffffffe0, p, sizeof(p));
 	if (r)
 		return r;
-	for (i = 0; i < 4; i++)
-		if (p[i] & PTE_P && p[i] & rsvd)
-			return x86_raise_err(c, X86_GP, 0);
+	if (!x86_pdptes_valid(c, p))
+		return x86_raise_err(c, X86_GP, 0);
 	memcpy(c->pdpte, p, sizeof(p));
 	return RUN_OK;
 }

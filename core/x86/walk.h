@@ -32,6 +32,8 @@ int x86_walk(struct x86_cpu *c, u64 lin, unsigned int access, struct x86_xlat *x
 /* As KVM_TRANSLATE: no permission check, nothing set. -ENOENT: not mapped. */
 int x86_translate(struct x86_cpu *c, u64 lin, struct x86_xlat *x);
 
+/* May these be the four PAE pointers? No bit that must be zero is set. */
+bool x86_pdptes_valid(const struct x86_cpu *c, const u64 p[4]);
 /* Load the four PAE pointers at CR3 into c->pdpte. RUN_FAULT is #GP(0). */
 int x86_load_pdptes(struct x86_cpu *c, u64 cr3);
 

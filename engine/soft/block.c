@@ -24,7 +24,7 @@ static int fetch_fill(struct vcpu *v, u64 lin, struct soft_fetch *f)
 	if (r)
 		return r;
 	f->gpa = x.gpa & X86_PAGE_MASK;
-	f->page = soft_page_word(v->vm, f->gpa, &sl);
+	f->page = soft_page_word(v->vm, vcpu_as(v), f->gpa, &sl);
 	f->host = sl ? (const u8 *)slot_hva(sl, f->gpa) : NULL;
 	if (!sl)
 		f->page = NULL;
@@ -291,9 +291,7 @@ static int block_uncached(struct vcpu *v, struct soft_block **out)
 	if (r == RUN_EXIT) {
 		vcpu_io_retired(v);
 		v->io.pending = false;
-		v->run->exit_reason = KVM_EXIT_INTERNAL_ERROR;
-		v->run->internal.suberror = KVM_INTERNAL_ERROR_EMULATION;
-		v->run->internal.ndata = 0;
+		return vcpu_give_up(v);
 	}
 	if (r)
 		return r;

@@ -308,11 +308,15 @@ static void rewind_fault(struct vcpu *v)
 static bool guest_address(struct fault_point *p, u64 addr)
 {
 	struct vcpu *v = p->arg;
-	const struct slot_table *t = __atomic_load_n(&v->vm->slots.table, __ATOMIC_ACQUIRE);
 
-	for (u32 i = 0; t && i < t->n; i++)
-		if (addr - t->slot[i].hva < t->slot[i].len)
-			return true;
+	for (unsigned int as = 0; as < AS_COUNT; as++) {
+		const struct slot_table *t = __atomic_load_n(&v->vm->slots.as[as].table,
+							     __ATOMIC_ACQUIRE);
+
+		for (u32 i = 0; t && i < t->n; i++)
+			if (addr - t->slot[i].hva < t->slot[i].len)
+				return true;
+	}
 	return false;
 }
 

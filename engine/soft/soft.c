@@ -85,7 +85,7 @@ static void soft_slot_fini(struct vm *vm, struct slot *s)
 	s->arch = NULL;
 }
 
-static void soft_memory_changed(struct vm *vm, u64 gpa, u64 len)
+static void soft_memory_changed(struct vm *vm, unsigned int as, u64 gpa, u64 len)
 {
 	flush_everyone(vm);
 }

@@ -118,7 +118,7 @@ void soft_filled(struct vcpu *v, const void *xlat);
 void soft_flush(struct vcpu *v, int what, u64 lin);
 void soft_mode_changed(struct vcpu *v);
 /* The page word of gpa, or NULL when it is not RAM. */
-u32 *soft_page_word(struct vm *vm, u64 gpa, const struct slot **slot);
+u32 *soft_page_word(struct vm *vm, unsigned int as, u64 gpa, const struct slot **slot);
 /* Page at gpa is about to be decoded: no vCPU may write it unnoticed. */
 void soft_mark_code(struct vcpu *v, u64 gpa, u32 *page);
 /* Do what other vCPUs asked for by soft_mark_code. */
@@ -127,7 +127,7 @@ void soft_drop_pending(struct vcpu *v);
 void soft_wait_drops(struct vcpu *v);
 /* Forget fetch translations: all blocks are compared with memory again. */
 void soft_fetch_flush(struct soft_vcpu *s);
-void soft_memory_written(struct vm *vm, u64 gpa, u64 len);
+void soft_memory_written(struct vm *vm, unsigned int as, u64 gpa, u64 len);
 
 /* block.c */
 /* The block at RIP, decoded if need be. RUN_OK, RUN_FAULT (fetch), ... */

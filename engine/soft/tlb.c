@@ -42,13 +42,24 @@ void soft_mode_changed(struct vcpu *v)
 	c->tlb_sys = &s->bank[BANK_SYS];
 }
 
-u32 *soft_page_word(struct vm *vm, u64 gpa, const struct slot **slot)
+/* Memory that both address spaces have at the same place has one word, the
+ * first's: code decoded here and stores made there must meet. */
+static const struct slot *word_slot(struct vm *vm, u64 gpa, const struct slot *sl)
 {
-	const struct slot *sl = slot_find(vm, gpa);
+	const struct slot *first = slot_find(vm, gpa);
+
+	return first && slot_hva(first, gpa) == slot_hva(sl, gpa) ? first : sl;
+}
+
+u32 *soft_page_word(struct vm *vm, unsigned int as, u64 gpa, const struct slot **slot)
+{
+	const struct slot *sl = slot_find_as(vm, as, gpa);
 	struct soft_slot *a;
 
 	if (slot)
 		*slot = sl;
+	if (sl && unlikely(as != AS_NORMAL))
+		sl = word_slot(vm, gpa, sl);
 	if (!sl || !sl->arch)
 		return NULL;
 	a = sl->arch;
@@ -70,12 +81,12 @@ static void page_written(struct soft_vcpu *s, u32 *page)
 		s->end = NULL;
 }
 
-void soft_memory_written(struct vm *vm, u64 gpa, u64 len)
+void soft_memory_written(struct vm *vm, unsigned int as, u64 gpa, u64 len)
 {
 	u64 last = gpa + len - 1;
 
 	for (gpa &= X86_PAGE_MASK; gpa <= last; gpa += X86_PAGE_SIZE) {
-		u32 *page = soft_page_word(vm, gpa, NULL);
+		u32 *page = soft_page_word(vm, as, gpa, NULL);
 
 		if (page)
 			page_written(NULL, page);
@@ -115,7 +126,7 @@ void soft_filled(struct vcpu *v, const void *xlat)
 		return;
 	if (unlikely(v->cpu.watch) && x86_watch_page(&v->cpu, lin))
 		return;
-	page = soft_page_word(v->vm, x->gpa, &sl);
+	page = soft_page_word(v->vm, vcpu_as(v), x->gpa, &sl);
 	if (!sl)
 		return;
 	e = x86_tlb_entry(x->access & ACC_IMPLICIT ? &s->bank[BANK_SYS] : v->cpu.tlb, lin);
@@ -213,6 +224,18 @@ static void drop_request(struct vcpu *other, u64 gpa)
 	__atomic_store_n(&o->interrupt, 1, __ATOMIC_SEQ_CST);
 }
 
+/* Stores of ours since the request went unnoticed; we may have been in another
+ * address space then. */
+static void stores_missed(struct vm *vm, u64 gpa)
+{
+	for (unsigned int as = 0; as < AS_COUNT; as++) {
+		u32 *page = soft_page_word(vm, as, gpa, NULL);
+
+		if (page)
+			__atomic_fetch_add(page, PAGE_VERSION, __ATOMIC_SEQ_CST);
+	}
+}
+
 void soft_drop_pending(struct vcpu *v)
 {
 	struct soft_vcpu *s = soft_of(v);
@@ -223,12 +246,8 @@ void soft_drop_pending(struct vcpu *v)
 	if (s->drop_n > DROP_MAX)
 		drop_all(s);
 	for (u32 i = 0; i < min(s->drop_n, (u32)DROP_MAX); i++) {
-		u32 *page = soft_page_word(v->vm, s->drop[i], NULL);
-
 		drop_page(s, s->drop[i]);
-		/* Stores of ours since the request went unnoticed. */
-		if (page)
-			__atomic_fetch_add(page, PAGE_VERSION, __ATOMIC_SEQ_CST);
+		stores_missed(v->vm, s->drop[i]);
 	}
 	/* Too many to name: all blocks are looked at again. */
 	if (s->drop_n > DROP_MAX)

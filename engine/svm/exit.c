@@ -33,8 +33,7 @@ static bool delivery_interrupted(struct vcpu *v)
 static int exit_page_fault(struct vcpu *v, bool in_delivery)
 {
 	struct vmcb_control *c = &svm_of(v)->vmcb->c;
-	struct tdp *t = v->vm->engine_vm;
-	int err = tdp_fault(t, c->exit_info2, c->exit_info1 & VMCB_NPF_WRITE);
+	int err = tdp_fault(svm_tdp(v), c->exit_info2, c->exit_info1 & VMCB_NPF_WRITE);
 
 	if (err == -ENOENT)
 		return in_delivery ? RUN_END : svm_emulate(v);

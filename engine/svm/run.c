@@ -147,6 +147,7 @@ static int enter(struct vcpu *v)
 	if (!vcpu_wants_attention(v) && !signal_pending(current) && !need_resched()) {
 		windows(v);
 		sv->vmcb->c.tsc_offset = v->tsc_offset;
+		sv->vmcb->c.ncr3 = svm_tdp(v)->root_pa;
 		enter_irqoff(v);
 		sv->exits++;
 		r = RUN_OK;
@@ -160,10 +161,11 @@ static int enter(struct vcpu *v)
 	return r;
 }
 
-/* An event waits for the end of a shadow that no window announces: NMI. */
+/* An event waits for the end of a shadow that no window announces: NMI, SMI. */
 static bool must_step(const struct vcpu *v)
 {
-	return v->cpu.shadow && READ_ONCE(v->nmi_pending) && !v->cpu.nmi_masked;
+	return v->cpu.shadow && ((READ_ONCE(v->nmi_pending) && !v->cpu.nmi_masked) ||
+				 (READ_ONCE(v->smi_pending) && !v->cpu.smm));
 }
 
 /* One instruction with user space's answer to it. */

@@ -133,19 +133,25 @@ static void svm_flush_vm(struct vm *vm)
 
 static int svm_vm_init(struct vm *vm)
 {
+	struct tdp *t = vm->engine_vm;
 	int err = host_get();
 
 	if (err)
 		return err;
-	err = tdp_init(vm->engine_vm, vm, svm_flush_vm);
-	if (err)
+	for (unsigned int as = 0; as < AS_COUNT && !err; as++)
+		err = tdp_init(&t[as], vm, as, svm_flush_vm);
+	if (err) {
+		for (unsigned int as = 0; as < AS_COUNT; as++)
+			tdp_fini(&t[as]);
 		host_put();
+	}
 	return err;
 }
 
 static void svm_vm_fini(struct vm *vm)
 {
-	tdp_fini(vm->engine_vm);
+	for (unsigned int as = 0; as < AS_COUNT; as++)
+		tdp_fini((struct tdp *)vm->engine_vm + as);
 	host_put();
 }
 
@@ -166,7 +172,6 @@ static void intercepts(struct vmcb_control *c)
 static int svm_vcpu_init(struct vcpu *v)
 {
 	struct svm_vcpu *sv = svm_of(v);
-	struct tdp *t = v->vm->engine_vm;
 
 	sv->vmcb = (void *)get_zeroed_page(GFP_KERNEL_ACCOUNT);
 	if (!sv->vmcb)
@@ -182,7 +187,6 @@ static int svm_vcpu_init(struct vcpu *v)
 	sv->vmcb->c.iopm = svm_iopm_pa;
 	sv->vmcb->c.msrpm = svm_msrpm_pa;
 	sv->vmcb->c.np_enable = 1;
-	sv->vmcb->c.ncr3 = t->root_pa;
 	return 0;
 }
 
@@ -245,15 +249,15 @@ static void wait_for_vcpus(struct vm *vm)
 			cond_resched();
 }
 
-static void svm_memory_changed(struct vm *vm, u64 gpa, u64 len)
+static void svm_memory_changed(struct vm *vm, unsigned int as, u64 gpa, u64 len)
 {
-	tdp_memory_changed(vm->engine_vm, gpa, len);
+	tdp_memory_changed((struct tdp *)vm->engine_vm + as, gpa, len);
 	wait_for_vcpus(vm);
 }
 
-static void svm_write_protect(struct vm *vm, u64 gpa, u64 len)
+static void svm_write_protect(struct vm *vm, unsigned int as, u64 gpa, u64 len)
 {
-	tdp_write_protect(vm->engine_vm, gpa, len);
+	tdp_write_protect((struct tdp *)vm->engine_vm + as, gpa, len);
 }
 
 static bool svm_present(void)
@@ -321,7 +325,7 @@ static void svm_cpuid_adjust(u32 leaf, u32 sub, u32 out[4])
 const struct engine engine_svm = {
 	.name = "svm",
 	.present = svm_present,
-	.vm_size = sizeof(struct tdp),
+	.vm_size = AS_COUNT * sizeof(struct tdp),
 	.vcpu_size = sizeof(struct svm_vcpu),
 	.vm_init = svm_vm_init,
 	.vm_fini = svm_vm_fini,

@@ -46,6 +46,12 @@ static inline struct svm_vcpu *svm_of(const struct vcpu *v)
 	return v->engine;
 }
 
+/* The tables of the address space that the vCPU sees. */
+static inline struct tdp *svm_tdp(const struct vcpu *v)
+{
+	return (struct tdp *)v->vm->engine_vm + vcpu_as(v);
+}
+
 /* state.c */
 void svm_load(struct vcpu *v);	/* vcpu->cpu to vmcb, when it is not live */
 void svm_store(struct vcpu *v);	/* and back, when it is */

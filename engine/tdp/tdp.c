@@ -140,7 +140,7 @@ void tdp_write_protect(struct tdp *t, u64 gpa, u64 len)
 
 void tdp_memory_changed(struct tdp *t, u64 gpa, u64 len)
 {
-	const struct slot_table *s = t->vm->slots.table;
+	const struct slot_table *s = t->vm->slots.as[t->as].table;
 	struct tdp_range *old, *new;
 
 	new = kvmalloc_array(s->n + 1, sizeof(*new), GFP_KERNEL_ACCOUNT | __GFP_NOFAIL);
@@ -528,12 +528,13 @@ int tdp_fault(struct tdp *t, u64 gpa, bool write)
 
 /* --- life --- */
 
-int tdp_init(struct tdp *t, struct vm *vm, void (*flush)(struct vm *vm))
+int tdp_init(struct tdp *t, struct vm *vm, unsigned int as, void (*flush)(struct vm *vm))
 {
 	int err;
 
 	rwlock_init(&t->lock);
 	t->vm = vm;
+	t->as = as;
 	t->flush = flush;
 	t->mm = current->mm;
 	t->levels = pgtable_l5_enabled() ? 5 : 4;

@@ -38,11 +38,12 @@ struct tdp {
 	bool registered;
 	struct mm_struct *mm;
 	struct vm *vm;
+	unsigned int as;	/* whose slots: enum slots_as */
 	void (*flush)(struct vm *vm);	/* all vCPUs' TLBs, before it returns */
 	u64 mapped[3];		/* entries of 4K, 2M, 1G; atomic */
 };
 
-int tdp_init(struct tdp *t, struct vm *vm, void (*flush)(struct vm *vm));
+int tdp_init(struct tdp *t, struct vm *vm, unsigned int as, void (*flush)(struct vm *vm));
 void tdp_fini(struct tdp *t);
 
 /*

@@ -16,22 +16,22 @@ static struct {
 	u64 slots_seen;		/* in the published table, when told */
 } told;
 
-static void note_changed(struct vm *vm, u64 gpa, u64 len)
+static void note_changed(struct vm *vm, unsigned int as, u64 gpa, u64 len)
 {
 	told.changed++;
 	told.gpa = gpa;
 	told.len = len;
-	told.slots_seen = vm->slots.table->n;
+	told.slots_seen = vm->slots.as[0].table->n;
 }
 
-static void note_protect(struct vm *vm, u64 gpa, u64 len)
+static void note_protect(struct vm *vm, unsigned int as, u64 gpa, u64 len)
 {
 	told.protected++;
 	told.gpa = gpa;
 	told.len = len;
 }
 
-static void note_written(struct vm *vm, u64 gpa, u64 len)
+static void note_written(struct vm *vm, unsigned int as, u64 gpa, u64 len)
 {
 	told.written++;
 }
@@ -82,15 +82,46 @@ static void slots_refuse_what_kvm_refuses(void **state)
 	assert_int_equal(set(0, 0, PAGE, HVA(0) + 8, 0), -EINVAL);
 	assert_int_equal(set(0, 0, PAGE, HVA(0), 4), -EINVAL);
 	assert_int_equal(set(SLOTS_MAX, 0, PAGE, HVA(0), 0), -EINVAL);
-	assert_int_equal(set(1u << 16, 0, PAGE, HVA(0), 0), -EINVAL);
+	assert_int_equal(set(2u << 16, 0, PAGE, HVA(0), 0), -EINVAL);
+	assert_int_equal(set(1u << 16 | SLOTS_MAX, 0, PAGE, HVA(0), 0), -EINVAL);
+	assert_int_equal(set(1u << 16, 0, 0, HVA(0), 0), -EINVAL);
 	assert_int_equal(set(0, -PAGE, 2 * PAGE, HVA(0), 0), -EINVAL);
 	assert_int_equal(set(0, 0, PAGE, end, 0), -EINVAL);
 	assert_int_equal(set(0, 0, end, PAGE, 0), -EINVAL);
 	assert_int_equal(set(0, 0, -PAGE, PAGE, 0), -EINVAL);
 	assert_int_equal(set(0, 1ull << 52, PAGE, HVA(0), 0), -EINVAL);
 	assert_int_equal(set(0, 0, 0, HVA(0), 0), -EINVAL);	/* nothing to delete */
-	assert_int_equal(vm->slots.table->n, 0);
+	assert_int_equal(vm->slots.as[0].table->n, 0);
 	assert_int_equal(told.changed, 0);
+}
+
+static void address_spaces_do_not_meet(void **state)
+{
+	u64 bits = 7;
+	u8 b = 1, c = 2;
+
+	assert_int_equal(set(0, 0, 2 * PAGE, HVA(0), 0), 0);
+	assert_int_equal(set(1u << 16, 0, 4 * PAGE, HVA(8), KVM_MEM_LOG_DIRTY_PAGES), 0);
+	assert_int_equal(vm->slots.count, 2);
+	assert_int_equal(vm->slots.as[1].table->n, 1);
+	assert_ptr_equal(slot_find(vm, PAGE), &vm->slots.as[0].table->slot[0]);
+	assert_int_equal(slot_find_as(vm, AS_SMM, PAGE)->id, 1u << 16);
+	assert_null(slot_find(vm, 2 * PAGE));
+	assert_non_null(slot_find_as(vm, AS_SMM, 2 * PAGE));
+	assert_int_equal(gmem_write(&writer, PAGE, &b, 1), 0);
+	assert_int_equal(gmem_write_as(&writer, AS_SMM, PAGE, &c, 1), 0);
+	assert_int_equal(ram[PAGE], 1);
+	assert_int_equal(ram[9 * PAGE], 2);
+	assert_int_equal(gmem_read(vm, 3 * PAGE, &b, 1), -EFAULT);
+	/* Each slot's log is its own. */
+	assert_int_equal(slots_get_dirty(vm, 0, &bits), -ENOENT);
+	assert_int_equal(slots_get_dirty(vm, 1u << 16, &bits), 0);
+	assert_int_equal(bits, 2);
+	assert_int_equal(slots_get_dirty(vm, 2u << 16, &bits), -EINVAL);
+	assert_int_equal(set(1u << 16, 0, 0, 0, 0), 0);
+	assert_null(slot_find_as(vm, AS_SMM, PAGE));
+	assert_non_null(slot_find(vm, PAGE));
+	assert_int_equal(vm->slots.count, 1);
 }
 
 static void slots_refuse_overlap(void **state)
@@ -101,7 +132,7 @@ static void slots_refuse_overlap(void **state)
 	assert_int_equal(set(1, 0, 16 * PAGE, HVA(8), 0), -EEXIST);
 	assert_int_equal(set(1, 8 * PAGE, PAGE, HVA(8), 0), 0);
 	assert_int_equal(set(2, 3 * PAGE, PAGE, HVA(9), 0), 0);
-	assert_int_equal(vm->slots.table->n, 3);
+	assert_int_equal(vm->slots.as[0].table->n, 3);
 }
 
 static void slots_stay_sorted(void **state)
@@ -111,7 +142,7 @@ static void slots_stay_sorted(void **state)
 	for (u32 i = 0; i < 5; i++)
 		assert_int_equal(set(i, order[i] * PAGE, PAGE, HVA(i), 0), 0);
 	for (u32 i = 1; i < 5; i++)
-		assert_true(vm->slots.table->slot[i - 1].gpa < vm->slots.table->slot[i].gpa);
+		assert_true(vm->slots.as[0].table->slot[i - 1].gpa < vm->slots.as[0].table->slot[i].gpa);
 	assert_null(slot_find(vm, 0));
 	assert_null(slot_find(vm, 2 * PAGE));
 	assert_int_equal(slot_find(vm, 9 * PAGE + 4095)->id, 2);
@@ -265,7 +296,7 @@ static void slots_survive_failing_allocations(void **state)
 		if (!err)
 			break;
 		assert_int_equal(err, -ENOMEM);
-		assert_int_equal(vm->slots.table->n, 0);
+		assert_int_equal(vm->slots.as[0].table->n, 0);
 	}
 	test_alloc_budget = 0;
 	assert_int_equal(set(0, 0, 0, 0, 0), -ENOMEM);
@@ -323,7 +354,7 @@ static void slots_behind_the_last_are_added_in_place(void **state)
 
 	for (u32 i = 0; i < n; i++)
 		assert_int_equal(set(i, i * PAGE, PAGE, HVA(0), 0), 0);
-	assert_int_equal(vm->slots.table->n, n);
+	assert_int_equal(vm->slots.as[0].table->n, n);
 	for (u32 i = 0; i < n; i++)
 		assert_int_equal(slot_find(vm, i * PAGE)->id, i);
 	assert_int_equal(set(n, 7 * PAGE, PAGE, HVA(0), 0), -EEXIST);
@@ -339,7 +370,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		T(slots_refuse_what_kvm_refuses), T(slots_refuse_overlap), T(slots_stay_sorted),
 		T(slots_change_only_place_and_logging), T(slots_engine_hears_of_new_table),
-		T(gmem_crosses_slots), T(gmem_readonly_refuses_writes),
+		T(address_spaces_do_not_meet), T(gmem_crosses_slots), T(gmem_readonly_refuses_writes),
 		T(gmem_survives_unmapped_memory), T(dirty_log_reports_once),
 		T(dirty_log_counts_every_page_of_a_write), T(dirty_log_off_forgets),
 		T(dirty_log_keeps_bits_when_slot_moves), T(dirty_log_bad_pointer_is_efault),

@@ -49,6 +49,7 @@ static struct {
 	bool fill;		/* enter translations in the TLBs */
 	unsigned int reads, writes, cmpxchgs, fills, flushes, mode_changes, locks;
 	int lock_depth;
+	unsigned int smm_left, gave_up;
 	u64 cr8, efer_msr;
 	void (*on_cmpxchg)(u64 gpa);	/* another processor, just before */
 } bed;
@@ -158,12 +159,29 @@ static int bed_pio(struct x86_cpu *c, u16 port, unsigned int size, bool in, void
 	return RUN_EXIT;
 }
 
+static int bed_access_ram(struct x86_cpu *c, u64 gpa, void *buf, unsigned int n, bool write)
+{
+	if (gpa >= BED_RAM || n > BED_RAM - gpa)
+		return -EFAULT;
+	memcpy(write ? bed.ram + gpa : buf, write ? buf : bed.ram + gpa, n);
+	return 0;
+}
+
+static int bed_give_up(struct x86_cpu *c)
+{
+	bed.gave_up++;
+	return RUN_EXIT;
+}
+
+static void bed_smm_left(struct x86_cpu *c) { bed.smm_left++; }
+
 static const struct x86_env bed_env = {
 	.read = bed_read, .write = bed_write, .cmpxchg = bed_cmpxchg, .filled = bed_filled,
 	.flush = bed_flush, .mode_changed = bed_mode_changed, .pio = bed_pio,
 	.rdmsr = bed_rdmsr, .wrmsr = bed_wrmsr, .cpuid = bed_cpuid, .tsc = bed_tsc,
 	.get_cr8 = bed_get_cr8, .set_cr8 = bed_set_cr8,
 	.bus_lock = bed_bus_lock, .bus_unlock = bed_bus_unlock,
+	.ram = bed_access_ram, .give_up = bed_give_up, .smm_left = bed_smm_left,
 };
 
 static inline void bed_put(u64 gpa, const void *p, size_t n) { memcpy(bed.ram + gpa, p, n); }
