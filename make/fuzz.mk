@@ -24,5 +24,11 @@ $(FUZZ_DIR)/fuzz_%: $(FUZZ_OBJ)/tests/fuzz/fuzz_%.o $(FUZZLIB)
 	$(Q)$(FUZZ_CC) -pthread $(FUZZ_SAN) -fsanitize=fuzzer -o $@ $^ $(LIBS)
 
 fuzz: $(FUZZERS)
-.PHONY: fuzz
--include $(wildcard $(FUZZ_OBJ)/*/*.d $(FUZZ_OBJ)/*/*/*.d)
+
+# By clang, what no fuzzer contains.
+clang-rest: $(patsubst %.c,$(B)/clang/%.o,$(POSIX) $(wildcard preload/*.c) vmm/kvm_device.c cli/main.c)
+$(B)/clang/%.o: %.c
+	@mkdir -p $(@D)
+	$(Q)$(FUZZ_CC) $(CFLAGS_ALL) -O1 -Iport/posix -c -o $@ $<
+.PHONY: fuzz clang-rest
+-include $(wildcard $(B)/clang/*/*.d $(B)/clang/*/*/*.d $(FUZZ_OBJ)/*/*.d $(FUZZ_OBJ)/*/*/*.d)

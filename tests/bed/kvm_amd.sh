@@ -10,7 +10,7 @@ bed_debian_module kvm-amd
 bed_guest
 bed_run 580 1 <<'END'
 kvist info
-kvist run --kernel /root/vmlinuz --initrd /root/initrd --cpus 1 --memory 256M --disk /root/disk,serial=nested --append "console=ttyS0 quiet test=disks" --console file=/tmp/l2
+kvist run --kernel /root/vmlinuz --initrd /root/initrd --cpus 1 --memory 256M --disk /root/disk,serial=nested --append "console=ttyS0 quiet cryptomgr.notests rodata=off test=disks" --console file=/tmp/l2
 echo "l2: ended with status $?"; cat /tmp/l2
 END
 expect "auto picked kvm" "engine kvm|auto picks +kvm"

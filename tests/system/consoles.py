@@ -23,7 +23,7 @@ def start():
     return subprocess.Popen(
         [kvist, "run", "--engine", "soft", "--kernel", kernel, "--initrd", initrd,
          "--memory", "128M", "--console", where, "--append",
-         "console=ttyS0 console=hvc0 quiet test=consoles"],
+         "console=ttyS0 console=hvc0 quiet cryptomgr.notests rodata=off test=consoles"],
         stdin=subprocess.DEVNULL, stderr=err)
 
 

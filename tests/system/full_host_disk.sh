@@ -11,7 +11,7 @@ mkdir "$TMP/small"
 mount -t tmpfs -o size=8M small "$TMP/small" || { echo "no tmpfs in a user namespace"; exit 77; }
 truncate -s 64M "$TMP/small/disk"
 timeout 150 "$KVIST" run --engine soft --kernel "$G/vmlinuz" --initrd "$G/initrd" --memory 128M \
-	--append "console=ttyS0 quiet test=fill" --disk "$TMP/small/disk" --console "file=$TMP/log"
+	--append "console=ttyS0 $QUICK test=fill" --disk "$TMP/small/disk" --console "file=$TMP/log"
 rc=$?
 [ $rc = 0 ] && ok "the guest powered off" || bad "kvist ended with status $rc"
 grep -aq '^fill: error' "$TMP/log" && ok "the guest saw an error" || bad "no error seen"

@@ -3,6 +3,7 @@
 # Memory below and above the hole under 4 GiB, with 1 to 4 CPUs; what the guest
 # puts into it stays, and the host gives it only what it touched.
 # limit: 500
+# cpus: 2
 . "$(dirname "$0")/lib.sh"
 
 # boot MIB CPUS TOUCH: and looks at what the guest saw.
@@ -11,7 +12,7 @@ boot()
 	local mib=$1 cpus=$2 touch=$3 log=$TMP/log$1 rc total
 
 	timeout 240 "$KVIST" run --engine soft --kernel "$G/vmlinuz" --initrd "$G/initrd" --memory "${mib}M" \
-		--cpus "$cpus" --append "console=ttyS0 quiet test=memory touch=$touch" --console "file=$log" 2>/dev/null
+		--cpus "$cpus" --append "console=ttyS0 $QUICK test=memory touch=$touch" --console "file=$log" 2>/dev/null
 	rc=$?
 	[ $rc = 0 ] && ok "$mib MiB, $cpus CPUs: powered off" || bad "$mib MiB: status $rc"
 	total=$(sed -n 's/^memory: total \([0-9]*\).*/\1/p' "$log")

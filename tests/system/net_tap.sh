@@ -22,7 +22,7 @@ head -c 6000000 /dev/urandom >"$TMP/www/big"
 busybox httpd -f -p 10.99.0.1:8099 -h "$TMP/www" &
 PIDS+=($!)
 timeout 280 "$KVIST" run --engine soft --kernel "$G/vmlinuz" --initrd "$G/initrd" --memory 128M \
-	--append "console=ttyS0 quiet test=tap" --net tap=kvist0 --console "file=$TMP/log" &
+	--append "console=ttyS0 $QUICK test=tap" --net tap=kvist0 --console "file=$TMP/log" &
 pid=$!
 PIDS+=("$pid")
 wait_for 200 "$pid" "$TMP/log" "^tap: features|^tap: mtu" || bad "the guest did not come up"

@@ -24,7 +24,7 @@ while True:
 END
 PIDS+=($!)
 timeout 280 "$KVIST" run --engine soft --kernel "$G/vmlinuz" --initrd "$G/initrd" --memory 128M \
-	--append "console=ttyS0 quiet test=user host_http=$HTTP host_udp=$UDP" --disk "$TMP/echo,readonly" \
+	--append "console=ttyS0 $QUICK test=user host_http=$HTTP host_udp=$UDP" --disk "$TMP/echo,readonly" \
 	--net "user,hostfwd=tcp:127.0.0.1:$P1-:80,hostfwd=tcp:127.0.0.1:$P2-:8080,hostfwd=udp:127.0.0.1:$P3-:7" \
 	--console "file=$TMP/log" &
 pid=$!

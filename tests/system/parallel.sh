@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Two machines at once on one read-only disk; nobody may write to it meanwhile.
 # limit: 240
+# cpus: 2
 . "$(dirname "$0")/lib.sh"
 tiny_guest
 head -c 4194304 /dev/urandom >"$TMP/disk"
@@ -10,7 +11,7 @@ sum=$(md5sum <"$TMP/disk" | cut -d' ' -f1)
 pids=()
 for i in 1 2; do
 	timeout 200 "$KVIST" run --engine soft --kernel "$G/vmlinuz" --initrd "$G/initrd" --memory 128M \
-		--append "console=ttyS0 quiet test=wait" --disk "$TMP/disk,readonly" --console "file=$TMP/log$i" 2>/dev/null &
+		--append "console=ttyS0 $QUICK test=wait" --disk "$TMP/disk,readonly" --console "file=$TMP/log$i" 2>/dev/null &
 	pids+=($!)
 done
 PIDS+=("${pids[@]}")

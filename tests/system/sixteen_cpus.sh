@@ -2,9 +2,10 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # 16 vCPUs come up and all run.
 # limit: 300
+# cpus: 2
 . "$(dirname "$0")/lib.sh"
 timeout 280 "$KVIST" run --engine soft --kernel "$G/vmlinuz" --initrd "$G/initrd" --memory 512M --cpus 16 \
-	--append "console=ttyS0 quiet test=cpus" --console "file=$TMP/log"
+	--append "console=ttyS0 $QUICK test=cpus" --console "file=$TMP/log"
 rc=$?
 [ $rc = 0 ] && ok "powered off" || bad "kvist ended with status $rc"
 grep -aq '^cpus 16' "$TMP/log" && ok "16 CPUs" || bad "not 16 CPUs"
