@@ -42,6 +42,7 @@
  *  events     host_event_t *: a counted reference to an eventfd:
  *             int  host_event_get(int fd, host_event_t **out)  -EBADF, -EINVAL
  *             void host_event_put(host_event_t *e)
+ *             bool host_event_same(host_event_t *a, host_event_t *b)   one eventfd?
  *             void host_event_signal(host_event_t *e)          adds one
  *             int  host_event_watch(host_event_t *e, void (*fn)(void *), void *arg)
  *             calls fn from any thread each time the count rises from zero,

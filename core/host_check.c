@@ -21,6 +21,7 @@ IS(host_wait_fini((host_wait_t *)0), void);
 IS(host_wait_wake((host_wait_t *)0), void);
 IS(host_wait_sleep((host_wait_t *)0, (bool (*)(void *))0, (void *)0), int);
 IS(host_event_get(0, (host_event_t **)0), int);
+IS(host_event_same((host_event_t *)0, (host_event_t *)0), bool);
 IS(host_event_put((host_event_t *)0), void);
 IS(host_event_signal((host_event_t *)0), void);
 IS(host_event_watch((host_event_t *)0, (void (*)(void *))0, (void *)0), int);

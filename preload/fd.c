@@ -10,6 +10,7 @@
 #include <limits.h>
 #include <linux/close_range.h>
 #include <linux/kvm.h>
+#include <linux/openat2.h>
 #include <stdarg.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
@@ -146,6 +147,49 @@ EXPORT int __openat64_2(int dir, const char *path, int flags)
 	return do_openat(dir, path, flags | O_LARGEFILE, 0);
 }
 
+/* --- streams: the C library opens and closes by itself --- */
+
+static FILE *kvm_fopen(const char *path, const char *mode)
+{
+	int flags = *mode == 'r' ? O_RDONLY : O_WRONLY, fd;
+	FILE *f;
+
+	if (strchr(mode, '+'))
+		flags = O_RDWR;
+	if (strchr(mode, 'e'))
+		flags |= O_CLOEXEC;
+	if (strchr(mode, 'x'))
+		flags |= O_CREAT | O_EXCL;
+	fd = kvm_open(path, flags);
+	if (fd < 0)
+		return NULL;
+	f = fdopen(fd, mode);
+	if (!f)
+		kvm_provider_soft.close(fd);
+	return f;
+}
+
+#undef fopen
+#undef fopen64
+EXPORT FILE *fopen(const char *path, const char *mode)
+{
+	return path_is_kvm(AT_FDCWD, path) ? kvm_fopen(path, mode) : REAL(fopen)(path, mode);
+}
+
+EXPORT FILE *fopen64(const char *path, const char *mode)
+{
+	return fopen(path, mode);
+}
+
+EXPORT int fclose(FILE *f)
+{
+	int fd = fileno(f);
+
+	if (unlikely(soft_fd_is(fd)) && shim_owner())
+		soft_fd_unbind(fd);
+	return REAL(fclose)(f);
+}
+
 /* --- close --- */
 
 EXPORT int close(int fd)
@@ -161,7 +205,7 @@ static int range_call(unsigned int first, unsigned int last, int flags)
 {
 	if (REAL(close_range))
 		return REAL(close_range)(first, last, flags);
-	return syscall(SYS_close_range, first, last, flags);
+	return REAL(syscall)(SYS_close_range, first, last, flags);
 }
 
 EXPORT int close_range(unsigned int first, unsigned int last, int flags)
@@ -327,4 +371,51 @@ EXPORT int ioctl(int fd, unsigned long req, ...)
 	if (unlikely(_IOC_TYPE(req) == KVMIO && soft_fd_is(fd)))
 		return kvm_ioctl(fd, req, arg);
 	return REAL(ioctl)(fd, req, arg);
+}
+
+/* --- syscall(2), which programs use where their C library had no function --- */
+
+static long do_openat2(const long *a)
+{
+	const struct open_how *how = (const struct open_how *)a[2];
+
+	if (path_is_kvm(a[0], (const char *)a[1]) && (size_t)a[3] >= sizeof(*how))
+		return openat(a[0], (const char *)a[1], (int)how->flags, (mode_t)how->mode);
+	return REAL(syscall)(SYS_openat2, a[0], a[1], a[2], a[3]);
+}
+
+EXPORT long syscall(long nr, ...)
+{
+	va_list ap;
+	long a[6];
+
+	/* Those that the caller did not pass are not looked at by the kernel. */
+	va_start(ap, nr);
+	for (int i = 0; i < 6; i++)
+		a[i] = va_arg(ap, long);
+	va_end(ap);
+	switch (nr) {
+	case SYS_open:
+		return open((const char *)a[0], a[1], a[2]);
+	case SYS_openat:
+		return openat(a[0], (const char *)a[1], a[2], a[3]);
+	case SYS_openat2:
+		return do_openat2(a);
+	case SYS_close:
+		return close(a[0]);
+	case SYS_close_range:
+		return close_range(a[0], a[1], a[2]);
+	case SYS_dup:
+		return dup(a[0]);
+	case SYS_dup2:
+		return dup2(a[0], a[1]);
+	case SYS_dup3:
+		return dup3(a[0], a[1], a[2]);
+	case SYS_ioctl:
+		return ioctl(a[0], a[1], a[2]);
+	case SYS_mmap:
+		return (long)mmap((void *)a[0], a[1], a[2], a[3], a[4], a[5]);
+	default:
+		return REAL(syscall)(nr, a[0], a[1], a[2], a[3], a[4], a[5]);
+	}
 }

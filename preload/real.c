@@ -30,6 +30,9 @@ static void real_find(void)
 	real.dup = next("dup");
 	real.dup2 = next("dup2");
 	real.dup3 = next("dup3");
+	real.syscall = next("syscall");
+	real.fopen = next("fopen");
+	real.fclose = next("fclose");
 	real.mmap = next("mmap");
 	real.access = next("access");
 	real.faccessat = next("faccessat");

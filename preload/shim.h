@@ -11,6 +11,7 @@
 #define PRELOAD_SHIM_H
 
 #include <signal.h>
+#include <stdio.h>
 #include <sys/stat.h>
 #include <sys/types.h>
 #include "core/api/provider.h"
@@ -31,6 +32,9 @@ struct real {
 	int (*dup)(int);
 	int (*dup2)(int, int);
 	int (*dup3)(int, int, int);
+	long (*syscall)(long, ...);
+	FILE *(*fopen)(const char *, const char *);
+	int (*fclose)(FILE *);
 	void *(*mmap)(void *, size_t, int, int, int, off_t);
 	int (*access)(const char *, int);
 	int (*faccessat)(int, const char *, int, int);

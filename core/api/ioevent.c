@@ -7,7 +7,6 @@ struct ioevent {
 	struct bus_dev dev;	/* first */
 	struct ioevent *next;
 	host_event_t *event;
-	int fd;			/* as user space named it, to find it again */
 	u32 len;
 	u64 datamatch;
 	bool wildcard, pio;
@@ -94,7 +93,6 @@ static int ioevent_assign(struct vm *vm, const struct kvm_ioeventfd *a)
 	e->dev = (struct bus_dev){ .ops = &ioevent_ops, .base = a->addr, .len = a->len,
 				   .uncounted = true };
 	e->event = ev;
-	e->fd = a->fd;
 	e->len = a->len;
 	e->datamatch = a->datamatch;
 	e->wildcard = !(a->flags & KVM_IOEVENTFD_FLAG_DATAMATCH);
@@ -109,11 +107,12 @@ static int ioevent_assign(struct vm *vm, const struct kvm_ioeventfd *a)
 	return err;
 }
 
-static bool ioevent_is(const struct ioevent *e, const struct kvm_ioeventfd *a)
+static bool ioevent_is(const struct ioevent *e, const struct kvm_ioeventfd *a,
+		       const host_event_t *ev)
 {
 	bool wildcard = !(a->flags & KVM_IOEVENTFD_FLAG_DATAMATCH);
 
-	return e->fd == a->fd && e->pio == !!(a->flags & KVM_IOEVENTFD_FLAG_PIO) &&
+	return host_event_same(e->event, ev) && e->pio == !!(a->flags & KVM_IOEVENTFD_FLAG_PIO) &&
 	       e->dev.base == a->addr && e->len == a->len && e->wildcard == wildcard &&
 	       (wildcard || e->datamatch == a->datamatch);
 }
@@ -126,9 +125,8 @@ static int ioevent_deassign(struct vm *vm, const struct kvm_ioeventfd *a)
 
 	if (err)
 		return err;
-	host_event_put(ev);
 	host_mutex_lock(&vm->lock);
-	for (p = &vm->ioevents; *p && !ioevent_is(*p, a); p = &(*p)->next)
+	for (p = &vm->ioevents; *p && !ioevent_is(*p, a, ev); p = &(*p)->next)
 		;
 	e = *p;
 	if (e) {
@@ -138,6 +136,7 @@ static int ioevent_deassign(struct vm *vm, const struct kvm_ioeventfd *a)
 		host_free(e);
 	}
 	host_mutex_unlock(&vm->lock);
+	host_event_put(ev);
 	return e ? 0 : -ENOENT;
 }
 

@@ -15,7 +15,6 @@ struct irqfd {
 	struct irqfd *next;
 	struct vm *vm;
 	u32 gsi;
-	int fd;
 	host_event_t *event;
 	host_event_t *resample;		/* NULL: an edge */
 };
@@ -118,7 +117,7 @@ static bool fd_in_use(const struct vm *vm, const struct irqfd *f)
 	const struct irqfd *o;
 
 	for (o = vm->irqs.irqfds; o; o = o->next)
-		if (o->event == f->event || o->fd == f->fd)
+		if (host_event_same(o->event, f->event))
 			return true;
 	return false;
 }
@@ -132,7 +131,6 @@ static int irqfd_new(struct vm *vm, const struct kvm_irqfd *arg, struct irqfd **
 		return -ENOMEM;
 	f->vm = vm;
 	f->gsi = arg->gsi;
-	f->fd = arg->fd;
 	err = host_event_get(arg->fd, &f->event);
 	if (!err && arg->flags & KVM_IRQFD_FLAG_RESAMPLE)
 		err = host_event_get(arg->resamplefd, &f->resample);
@@ -179,15 +177,15 @@ static int irqfd_deassign(struct vm *vm, const struct kvm_irqfd *arg)
 	err = host_event_get(arg->fd, &event);
 	if (err)
 		return err;
-	host_event_put(event);
 	host_mutex_lock(&vm->irqs.lock);
 	for (at = &vm->irqs.irqfds; *at;) {
-		if ((*at)->fd == arg->fd && (*at)->gsi == arg->gsi)
+		if (host_event_same((*at)->event, event) && (*at)->gsi == arg->gsi)
 			irqfd_remove(vm, at);
 		else
 			at = &(*at)->next;
 	}
 	host_mutex_unlock(&vm->irqs.lock);
+	host_event_put(event);
 	return 0;
 }
 

@@ -103,6 +103,11 @@ void host_event_put(host_event_t *e)
 	host_free(e);
 }
 
+bool host_event_same(const host_event_t *a, const host_event_t *b)
+{
+	return a->ctx == b->ctx;
+}
+
 void host_event_signal(host_event_t *e)
 {
 	eventfd_signal(e->ctx, 1);

@@ -144,6 +144,7 @@ int host_wait_sleep(host_wait_t *w, bool (*ready)(void *), void *arg);
 typedef struct host_event host_event_t;
 int host_event_get(int fd, host_event_t **out);
 void host_event_put(host_event_t *e);
+bool host_event_same(const host_event_t *a, const host_event_t *b);
 void host_event_signal(host_event_t *e);
 int host_event_watch(host_event_t *e, void (*fn)(void *), void *arg);
 void host_event_unwatch(host_event_t *e);

@@ -7,6 +7,7 @@
 
 struct host_event {
 	int fd;				/* our own reference to the eventfd */
+	long id;			/* the kernel's of this eventfd; else ~ the number given */
 	u32 refs;			/* atomic */
 	void (*fn)(void *arg);
 	void *arg;

@@ -20,6 +20,28 @@ static bool is_eventfd(int fd)
 	return !strcmp(link, "anon_inode:[eventfd]");
 }
 
+/* Copies of a descriptor are one eventfd, a number used again is another. */
+static long event_id(int own, int fd)
+{
+	char path[48], line[80];
+	long id = ~(long)fd;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", own);
+	f = fopen(path, "re");
+	if (!f)
+		return id;
+	while (fgets(line, sizeof(line), f) && sscanf(line, "eventfd-id: %ld", &id) != 1)
+		;
+	fclose(f);
+	return id;
+}
+
+bool host_event_same(const host_event_t *a, const host_event_t *b)
+{
+	return a->id == b->id;
+}
+
 int host_event_get(int fd, host_event_t **out)
 {
 	struct host_event *e;
@@ -37,6 +59,7 @@ int host_event_get(int fd, host_event_t **out)
 		return -ENOMEM;
 	}
 	e->fd = own;
+	e->id = event_id(own, fd);
 	e->refs = 1;
 	*out = e;
 	return 0;

@@ -355,9 +355,14 @@ static int stats_new(struct soft_obj *o)
 {
 	u8 file[STATS_BYTES_MAX];
 	u32 len = o->kind == SOFT_VCPU ? stats_vcpu(o->vcpu, file) : stats_vm(o->vm, file);
-	int fd = memfd_create("kvist-stats", MFD_CLOEXEC);
+	int file_fd = memfd_create("kvist-stats", MFD_CLOEXEC), fd;
 	void *p;
 
+	if (file_fd < 0)
+		return -ENOMEM;
+	/* Not a number that the program could close. */
+	fd = fcntl(file_fd, F_DUPFD_CLOEXEC, 0);
+	close(file_fd);
 	if (fd < 0)
 		return -ENOMEM;
 	p = mmap(NULL, STATS_BYTES_MAX, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);

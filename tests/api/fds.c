@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* fds - /dev/kvm and its descriptors as files: opened, copied, mapped, closed,
  * waited for, inherited. */
+#include <linux/openat2.h>
 #include <sched.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
@@ -63,6 +64,52 @@ static void open_flags_are_kept(void)
 	CHECK(!ioctl(a, FIOCLEX) && fcntl(a, F_GETFD) & FD_CLOEXEC);
 	FAILS(ENOTDIR, open("/dev/kvm", O_RDONLY | O_DIRECTORY));
 	FAILS(EEXIST, open("/dev/kvm", O_RDWR | O_CREAT | O_EXCL, 0600));
+}
+
+static void opens_as_a_stream(void)
+{
+	FILE *f = fopen("/dev/kvm", "r+e"), *g = fopen("/dev/kvm", "r");
+	int fd;
+
+	CHECK(f && g && is_kvm(fileno(f)) && is_kvm(fileno(g)));
+	CHECK(fcntl(fileno(f), F_GETFD) & FD_CLOEXEC && !(fcntl(fileno(g), F_GETFD) & FD_CLOEXEC));
+	fd = fileno(g);
+	CHECK(!fclose(g));
+	FAILS(EBADF, ioctl(fd, KVM_GET_API_VERSION, 0));
+	CHECK(open("/dev/null", O_RDWR) == fd);
+	FAILS(ENOTTY, ioctl(fd, KVM_GET_API_VERSION, 0));
+	CHECK(is_kvm(fileno(f)));
+	g = fopen("/dev/null", "r");
+	CHECK(g && !fclose(g));
+}
+
+/* syscall(2), as programs do that are older than a function, or newer. */
+static void calls_by_number_are_the_same(void)
+{
+	struct open_how how = { .flags = O_RDWR | O_CLOEXEC };
+	int fd[3], low;
+	char *p;
+
+	fd[0] = syscall(SYS_openat, AT_FDCWD, "/dev/kvm", O_RDWR);
+	fd[1] = syscall(SYS_openat2, AT_FDCWD, "/dev/kvm", &how, sizeof(how));
+	fd[2] = syscall(SYS_dup, fd[0]);
+	for (int i = 0; i < 3; i++) {
+		CHECK(fd[i] >= 0 && syscall(SYS_ioctl, fd[i], KVM_GET_API_VERSION, 0) == 12);
+		CHECK(is_kvm(fd[i]) && !syscall(SYS_close, fd[i]));
+		FAILS(EBADF, syscall(SYS_ioctl, fd[i], KVM_GET_API_VERSION, 0));
+	}
+	CHECK(syscall(SYS_getpid) == getpid());
+	FAILS(ENOSYS, syscall(100000));
+	CHECK(box_open(&b, true, talk, sizeof(talk)));
+	p = (char *)syscall(SYS_mmap, NULL, b.run_size, PROT_READ, MAP_SHARED, b.cpu, 0);
+	CHECK(p != MAP_FAILED);
+	CHECK(!syscall(SYS_ioctl, b.cpu, KVM_RUN, 0));
+	CHECK(((struct kvm_run *)p)->exit_reason == KVM_EXIT_IO);
+	low = b.sys < b.vm ? b.sys : b.vm;
+	CHECK(!syscall(SYS_close_range, low, ~0u, 0));
+	FAILS(EBADF, ioctl(b.cpu, KVM_RUN, 0));
+	CHECK(box_open(&b, true, talk, sizeof(talk)));
+	CHECK(!box_run(&b) && b.run->exit_reason == KVM_EXIT_IO);
 }
 
 static void other_files_are_left_alone(void)
@@ -232,6 +279,68 @@ static void maps_as_kvm_does(void)
 	CHECK(p[page + 100] != 77);
 }
 
+static void kvm_run_can_be_moved(void)
+{
+	char *p = mmap(NULL, 1 << 20, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	struct kvm_run *old;
+
+	CHECK(box_open(&b, false, talk, sizeof(talk)));
+	old = b.run;
+	b.run = mremap(old, b.run_size, b.run_size, MREMAP_MAYMOVE | MREMAP_FIXED, p);
+	CHECK((char *)b.run == p);
+	CHECK(!box_run(&b) && b.run->exit_reason == KVM_EXIT_IO);
+	CHECK(!munmap(b.run, b.run_size));
+	CHECK(!box_run(&b));
+}
+
+/* The number of an eventfd says nothing once it is given to KVM. */
+static void eventfd_may_be_closed(void)
+{
+	/* PIC: all but IRQ 0 masked; sti; hlt */
+	static const uint8_t waits[] = {
+		0xb0, 0x11, 0xe6, 0x20, 0xb0, 0x20, 0xe6, 0x21, 0xb0, 0x04, 0xe6, 0x21,
+		0xb0, 0x01, 0xe6, 0x21, 0xb0, 0xfe, 0xe6, 0x21, 0xfb, 0xf4, 0xeb, 0xfd,
+	};
+	struct kvm_irqfd f = { .gsi = 0 };
+	uint64_t one = 1;
+
+	CHECK(box_open(&b, true, waits, sizeof(waits)));
+	memcpy(b.ram + 0x20 * 4, (uint16_t[]){ 0x3000, 0 }, 4);
+	memcpy(b.ram + 0x3000, talk, sizeof(talk));
+	f.fd = eventfd(0, 0);
+	CHECK(!ioctl(b.vm, KVM_IRQFD, &f));
+	FAILS(EBUSY, ioctl(b.vm, KVM_IRQFD, &f));
+	CHECK(!close(f.fd));
+	CHECK(eventfd(0, 0) == (int)f.fd);
+	CHECK(write(f.fd, &one, 8) == 8);
+	CHECK(!ioctl(b.vm, KVM_IRQFD, &f));	/* what was written before counts */
+	CHECK(!box_run(&b) && b.run->exit_reason == KVM_EXIT_IO && b.run->io.port == 0x80);
+	CHECK(!close(f.fd));
+	f.flags = KVM_IRQFD_FLAG_DEASSIGN;
+	FAILS(EBADF, ioctl(b.vm, KVM_IRQFD, &f));
+}
+
+static bool header_of_stats(int of)
+{
+	struct kvm_stats_header h = { 0 };
+	int fd = ioctl(of, KVM_GET_STATS_FD, 0);
+	struct pollfd p = { .fd = fd, .events = POLLIN };
+	bool good = fd >= 0 && read(fd, &h, sizeof(h)) == sizeof(h) && h.num_desc && h.name_size &&
+		    poll(&p, 1, 0) == 1;
+
+	return !close(fd) && good;
+}
+
+static void statistics_survive_closing_all_others(void)
+{
+	CHECK(box_open(&b, true, talk, sizeof(talk)));
+	CHECK(header_of_stats(b.vm) && header_of_stats(b.cpu));
+	for (int i = 3; i < 1024; i++)
+		if (i != b.sys && i != b.vm && i != b.cpu)
+			close(i);
+	CHECK(header_of_stats(b.vm) && header_of_stats(b.cpu));
+}
+
 static void always_ready(void)
 {
 	int fd[3], e = epoll_create1(0);
@@ -369,6 +478,61 @@ static void *spin_main(void *arg)
 	return NULL;
 }
 
+struct extra {
+	pthread_t t;
+	int id;
+};
+
+/* One more vCPU of the same VM, made and run here. */
+static void *extra_main(void *arg)
+{
+	struct extra *e = arg;
+	struct kvm_regs r = { .rip = 0x3000, .rflags = 2 };
+	struct box c = b;
+
+	for (int i = 0; i < 20 && !*plain_why; i++) {
+		c.cpu = ioctl(b.vm, KVM_CREATE_VCPU, e->id * 20 + i);
+		c.run = mmap(NULL, b.run_size, PROT_READ | PROT_WRITE, MAP_SHARED, c.cpu, 0);
+		if (c.cpu < 0 || c.run == MAP_FAILED) {
+			strcpy(plain_why, "no vCPU for a thread");
+			break;
+		}
+		struct kvm_sregs s;
+
+		if (ioctl(c.cpu, KVM_GET_SREGS, &s))
+			break;
+		s.cs.base = s.cs.selector = 0;
+		if (ioctl(c.cpu, KVM_SET_SREGS, &s) || ioctl(c.cpu, KVM_SET_REGS, &r) || box_run(&c) ||
+		    c.run->exit_reason != KVM_EXIT_IO)
+			strcpy(plain_why, "a vCPU of a thread did not run");
+		munmap(c.run, b.run_size);
+		close(c.cpu);
+	}
+	return NULL;
+}
+
+static void threads_add_vcpus_while_one_runs(void)
+{
+	struct extra e[3];
+	pthread_t t;
+
+	signal(SIGUSR1, nothing);
+	CHECK(box_open(&b, false, spin, sizeof(spin)));
+	memcpy(b.ram + 0x3000, talk, sizeof(talk));
+	pthread_create(&t, NULL, spin_main, NULL);
+	for (int i = 0; i < 3; i++) {
+		e[i].id = i + 1;
+		pthread_create(&e[i].t, NULL, extra_main, &e[i]);
+	}
+	for (int i = 0; i < 3; i++)
+		pthread_join(e[i].t, NULL);
+	stop = 1;
+	b.run->immediate_exit = 1;
+	pthread_kill(t, SIGUSR1);
+	pthread_join(t, NULL);
+	CHECK(*(uint16_t *)(b.ram + 0x2000));
+}
+
 static void child_uses_timers(void)
 {
 	/* PIC: all but IRQ 0 masked; PIT: mode 2; sti; hlt; then out 80h */
@@ -460,11 +624,13 @@ static void threads_with_vms_of_their_own(void)
 }
 
 static const struct plain_test tests[] = {
-	T(opens_in_every_way), T(open_flags_are_kept), T(other_files_are_left_alone),
+	T(opens_in_every_way), T(opens_as_a_stream), T(calls_by_number_are_the_same),
+	T(open_flags_are_kept), T(other_files_are_left_alone),
 	T(stat_says_a_character_device), T(made_descriptors_close_on_exec),
 	T(copies_are_the_same_thing), T(vm_lives_as_long_as_a_vcpu), T(numbers_are_used_again),
 	T(nothing_is_left_behind),
-	T(maps_as_kvm_does), T(always_ready), T(two_vms_side_by_side), T(close_range_closes),
+	T(maps_as_kvm_does), T(kvm_run_can_be_moved), T(eventfd_may_be_closed),
+	T(statistics_survive_closing_all_others), T(threads_add_vcpus_while_one_runs), T(always_ready), T(two_vms_side_by_side), T(close_range_closes),
 	T(halting_works_after_closing_all_others), T(forked_child_has_vms_of_its_own),
 	T(fork_in_the_middle), T(child_of_vfork_may_close), T(commands_run_as_ever),
 	T(threads_with_vms_of_their_own),

@@ -505,7 +505,8 @@ static void storm(const void *code, size_t n, bool irqchip)
 	stop = 1;
 	pthread_kill(t, KICK);
 	pthread_join(t, NULL);
-	CHECK(handled > sent);
+	/* The last one may have found the thread gone. */
+	CHECK(handled >= sent);
 }
 
 static void no_kick_is_lost_busy(void) { storm(spin, sizeof(spin), false); }

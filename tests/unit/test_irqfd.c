@@ -116,6 +116,30 @@ static void deassigned_one_is_silent(void **state)
 	assert_int_equal(take(cpu[0]), 0x45);
 }
 
+static void eventfd_is_known_by_what_it_is(void **state)
+{
+	int copy;
+
+	setup();
+	rte(5, 0x45, 0);
+	rte(6, 0x46, 0);
+	copy = dup(fd[0]);
+	assert_int_equal(assign(fd[0], 5), 0);
+	assert_int_equal(assign(copy, 6), -EBUSY);
+	/* The same number, another eventfd. */
+	assert_int_equal(dup2(fd[1], fd[0]), fd[0]);
+	assert_int_equal(deassign(fd[0], 5), 0);
+	assert_int_equal(assign(fd[0], 6), 0);
+	signal_fd(copy);
+	assert_int_equal(take(cpu[0]), 0x45);
+	signal_fd(fd[1]);
+	assert_int_equal(take(cpu[0]), 0x46);
+	assert_int_equal(deassign(copy, 5), 0);
+	signal_fd(copy);
+	assert_false(vcpu_intr_pending(cpu[0]));
+	close(copy);
+}
+
 static void resample_lowers_and_asks_on_eoi(void **state)
 {
 	setup();
@@ -243,7 +267,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TF(signal_is_an_edge),
 		TF(msi_route_is_followed_and_may_change),
-		TF(deassigned_one_is_silent),
+		TF(deassigned_one_is_silent), TF(eventfd_is_known_by_what_it_is),
 		TF(resample_lowers_and_asks_on_eoi),
 		TF(resample_leaves_other_sources_alone),
 		TF(all_resamplers_of_a_gsi_are_asked),
