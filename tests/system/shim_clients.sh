@@ -11,9 +11,9 @@ have() { for c; do command -v "$c" >/dev/null || return; done; }
 
 stress_ng()
 {
-	KVIST_LOG=debug timeout 100 "$KVIST" shim -- stress-ng --kvm 2 --kvm-ops 20 --timeout 60 >"$TMP/stress" 2>&1 </dev/null
+	KVIST_LOG=debug timeout 100 "$KVIST" shim -- stress-ng --kvm 2 --kvm-ops 200 --timeout 60 >"$TMP/stress" 2>&1 </dev/null
 	rc=$?
-	[ $rc = 0 ] && grep -q 'successful run' "$TMP/stress" && [ "$(grep -c 'CREATE_VM.* = [0-9]' "$TMP/stress")" -ge 20 ] &&
+	[ $rc = 0 ] && grep -q 'successful run' "$TMP/stress" && [ "$(grep -c 'CREATE_VM.* = [0-9]' "$TMP/stress")" -ge 200 ] &&
 		ok "stress-ng" || { bad "stress-ng: status $rc"; grep -v '^kvist:' "$TMP/stress" | tail -n 10; }
 }
 
