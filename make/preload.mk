@@ -15,7 +15,7 @@ all: $(B)/libkvist-preload.so
 -include $(wildcard $(B)/pic/*/*.d $(B)/pic/*/*/*.d)
 
 # Clients that know only /dev/kvm; tests/api/table.sh runs them.
-PLAIN	:= signals fds
+PLAIN	:= signals fds calls
 $(PLAIN:%=$(B)/api/%): $(B)/api/%: $(B)/rel/tests/api/%.o $(B)/rel/tests/api/lib/plain.o
 	@mkdir -p $(@D)
 	$(Q)$(CC) -pthread -o $@ $^

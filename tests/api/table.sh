@@ -7,9 +7,9 @@
 # only: it may be a newer kernel, or a paravirtual one.
 set -u
 cd "$(dirname "$0")/../.." || exit 1
-PROGRAMS="fds signals run"
+PROGRAMS="fds signals calls run"
 B=$PWD/build
-make -s build/kvist build/libkvist-preload.so build/api/{fds,signals,run} || exit 1
+make -s build/kvist build/libkvist-preload.so build/api/{fds,signals,calls,run} || exit 1
 T=$(mktemp -d "${TMPDIR:-/tmp}/kvist-api.XXXXXX")
 trap 'rm -rf "$T"' EXIT
 
