@@ -25,6 +25,8 @@
  *             u64 host_tsc(void)                the time stamp counter
  *             u32 host_tsc_khz(void)            its frequency
  *
+ *  processors u32 host_cpus(void)               how many are online
+ *
  *  timers     host_timer_t; the callback may run in any thread, takes spin
  *             locks only, and may set its own timer again:
  *             int  host_timer_init(host_timer_t *t, void (*fn)(void *), void *arg)

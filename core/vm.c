@@ -31,7 +31,6 @@ int vm_new(const struct engine *e, struct vm **out)
 	if (!vm)
 		return -ENOMEM;
 	vm->engine = e;
-	vm->max_vcpu_id = VM_VCPU_IDS_MAX;
 	host_mutex_init(&vm->lock);
 	host_mutex_init(&vm->bus_lock);
 	host_spin_init(&vm->ring_lock);
@@ -96,7 +95,11 @@ static int create_vcpu_locked(struct vm *vm, u32 id, struct kvm_run *run, struct
 	struct vcpu *v;
 	int err;
 
-	if (id >= vm->max_vcpu_id || vm->n_vcpus >= VM_VCPUS_MAX)
+	if (vm->n_vcpus >= VM_VCPUS_MAX)
+		return -EINVAL;
+	if (!vm->max_vcpu_id)
+		vm->max_vcpu_id = VM_VCPU_IDS_MAX;
+	if (id >= vm->max_vcpu_id)
 		return -EINVAL;
 	if (vm_vcpu_by_id(vm, id))
 		return -EEXIST;

@@ -10,8 +10,8 @@
 #include "core/vcpu/vcpu.h"
 #include "engine/engine.h"
 
-#define VM_VCPUS_MAX	64
-#define VM_VCPU_IDS_MAX	1024	/* KVM_CAP_MAX_VCPU_ID: ids are below it */
+#define VM_VCPUS_MAX	1024	/* as KVM's */
+#define VM_VCPU_IDS_MAX	4096	/* KVM_CAP_MAX_VCPU_ID: ids are below it */
 
 struct ioevent;
 struct msr_filter;
@@ -35,7 +35,7 @@ struct vm {
 	bool tsc_set;			/* ... if there was one */
 	u64 wall_gpa;			/* MSR_KVM_WALL_CLOCK as last written */
 	host_mutex_t bus_lock;		/* split locked accesses */
-	u32 max_vcpu_id;
+	u32 max_vcpu_id;		/* ids are below it; 0: nobody has said yet */
 	struct ioevent *ioevents;	/* ioeventfds; guarded by lock */
 	struct mmio_zone *zones;	/* coalesced zones; guarded by lock */
 	host_spin_t ring_lock;		/* inserting into ring */
@@ -44,6 +44,9 @@ struct vm {
 	u64 quirks_off;			/* KVM_X86_QUIRK_* */
 	u32 user_msr;			/* KVM_MSR_EXIT_REASON_* that go to user space */
 	bool exception_payload, triple_event, no_platform_info;
+	bool bus_lock_exits;		/* split locks end KVM_RUN */
+	bool hlt_in_guest;		/* HLT is no exit, whoever has the interrupts */
+	u32 hypercall_exits;		/* bit n: hypercall n is user space's */
 	u32 mmu_pages;			/* KVM_SET_NR_MMU_PAGES, only kept */
 	u32 ring_bytes;			/* of each dirty ring; 0: bitmaps */
 	u32 tsc_khz;			/* of vCPUs to come; 0: the host's */

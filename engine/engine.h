@@ -36,6 +36,10 @@ struct engine {
 	/* Leave run() soon. Any context, must not sleep. */
 	void (*kick)(struct vcpu *v);
 
+	/* The running instruction is to be the last before run() returns. Only
+	 * from within run(). May be NULL. */
+	void (*stop)(struct vcpu *v);
+
 	/* Guest state was written from outside (KVM_SET_*). */
 	void (*state_changed)(struct vcpu *v);
 	/* A slot of its own part (slot->arch). -ENOMEM. May be NULL. */

@@ -70,6 +70,8 @@ long vm_enable_cap(struct vm *vm, const struct kvm_enable_cap *c);
 
 /* KVM_CAP_DISABLE_QUIRKS2: those that can be disabled. */
 #define API_QUIRKS	0x7fu
+/* KVM_CAP_EXIT_HYPERCALL: those that can go to user space. */
+#define API_HYPERCALLS	(1u << 12)	/* KVM_HC_MAP_GPA_RANGE */
 /* Is this a TSC frequency that a vCPU can have? 0: the host's. */
 bool tsc_khz_valid(u32 khz);
 

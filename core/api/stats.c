@@ -26,7 +26,7 @@ static const struct stat_name vcpu_names[] = {
 	[STAT_WAKEUPS] = { "halt_wakeup", CUMULATIVE },
 	[STAT_IRQS] = { "irq_injections", CUMULATIVE },
 	[STAT_NMIS] = { "nmi_injections", CUMULATIVE },
-	[STAT_REQUESTS] = { "request_irq_exits", CUMULATIVE },
+	[STAT_REQUESTS] = { "req_event", CUMULATIVE },
 	[STAT_HYPERCALLS] = { "hypercalls", CUMULATIVE },
 	[STAT_COUNT] = { "insns", CUMULATIVE },
 	{ "tlb_fills", CUMULATIVE },

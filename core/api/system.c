@@ -9,6 +9,13 @@
 #define API_CPUID_MAX	256	/* KVM_MAX_CPUID_ENTRIES */
 #define API_MSRS_MAX	255	/* KVM takes fewer than 256 a call */
 #define API_ROUTES_MAX	4096
+/* MWAIT is a NOP in any case. */
+#define API_DISABLE_EXITS \
+	(KVM_X86_DISABLE_EXITS_HLT | KVM_X86_DISABLE_EXITS_PAUSE | KVM_X86_DISABLE_EXITS_CSTATE)
+#define API_GUEST_DEBUG \
+	(KVM_GUESTDBG_ENABLE | KVM_GUESTDBG_SINGLESTEP | KVM_GUESTDBG_USE_HW_BP | \
+	 KVM_GUESTDBG_USE_SW_BP | KVM_GUESTDBG_INJECT_BP | KVM_GUESTDBG_INJECT_DB | \
+	 KVM_GUESTDBG_BLOCKIRQ)
 #define API_X2APIC_FLAGS \
 	(KVM_X2APIC_API_USE_32BIT_IDS | KVM_X2APIC_API_DISABLE_BROADCAST_QUIRK)
 
@@ -24,7 +31,6 @@ static const struct {
 	{ KVM_CAP_VAPIC, 1 },
 	{ KVM_CAP_EXT_CPUID, 1 },
 	{ KVM_CAP_CLOCKSOURCE, 1 },
-	{ KVM_CAP_NR_VCPUS, VM_VCPUS_MAX },
 	{ KVM_CAP_NR_MEMSLOTS, SLOTS_MAX },
 	{ KVM_CAP_PIT, 1 },
 	{ KVM_CAP_NOP_IO_DELAY, 1 },
@@ -49,7 +55,6 @@ static const struct {
 	  KVM_CLOCK_TSC_STABLE | KVM_CLOCK_REALTIME | KVM_CLOCK_HOST_TSC },
 	{ KVM_CAP_INTERNAL_ERROR_DATA, 1 },
 	{ KVM_CAP_VCPU_EVENTS, 1 },
-	{ KVM_CAP_INTR_SHADOW, 1 },
 	{ KVM_CAP_DEBUGREGS, 1 },
 	{ KVM_CAP_X86_ROBUST_SINGLESTEP, 1 },
 	{ KVM_CAP_ENABLE_CAP, 1 },
@@ -92,10 +97,29 @@ static const struct {
 	{ KVM_CAP_DIRTY_LOG_RING, DIRTY_RING_MAX * sizeof(struct kvm_dirty_gfn) },
 	{ KVM_CAP_DIRTY_LOG_RING_ACQ_REL, DIRTY_RING_MAX * sizeof(struct kvm_dirty_gfn) },
 	{ KVM_CAP_XSAVE2, sizeof(struct kvm_xsave) },
+	{ KVM_CAP_MMU_SHADOW_CACHE_CONTROL, 1 },
+	{ KVM_CAP_PCI_SEGMENT, 1 },
+	{ KVM_CAP_IOAPIC_POLARITY_IGNORED, 1 },
+	{ KVM_CAP_X86_DISABLE_EXITS, API_DISABLE_EXITS },
+	{ KVM_CAP_HALT_POLL, 1 },
+	{ KVM_CAP_LAST_CPU, 1 },
+	{ KVM_CAP_PMU_EVENT_FILTER, 1 },
+	{ KVM_CAP_SET_GUEST_DEBUG2, API_GUEST_DEBUG },
+	{ KVM_CAP_X86_BUS_LOCK_EXIT,
+	  KVM_BUS_LOCK_DETECTION_OFF | KVM_BUS_LOCK_DETECTION_EXIT },
+	{ KVM_CAP_VM_COPY_ENC_CONTEXT_FROM, 1 },
+	{ KVM_CAP_VM_MOVE_ENC_CONTEXT_FROM, 1 },
+	{ KVM_CAP_EXIT_HYPERCALL, API_HYPERCALLS },
+	{ KVM_CAP_EXIT_ON_EMULATION_FAILURE, 1 },
+	{ KVM_CAP_SYS_ATTRIBUTES, 1 },
+	{ KVM_CAP_SYSTEM_EVENT_DATA, 1 },
 };
 
 long cap_value(u32 cap)
 {
+	/* What there had better be at most; KVM_CAP_MAX_VCPUS is the limit. */
+	if (cap == KVM_CAP_NR_VCPUS)
+		return min(host_cpus(), (u32)VM_VCPUS_MAX);
 	for (u32 i = 0; i < ARRAY_SIZE(caps); i++)
 		if (caps[i].cap == cap)
 			return caps[i].value;
@@ -128,15 +152,20 @@ static long sys_supported_cpuid(void *obj, void *arg)
 	return 0;
 }
 
-/* Features done in software that hardware might lack: with a software engine
- * all are in the other list already. */
+/* Features done in software that hardware might lack: as KVM, MOVBE and RDPID. */
 static long sys_emulated_cpuid(void *obj, void *arg)
 {
+	static const struct kvm_cpuid_entry2 emulated[] = {
+		{ .function = 0, .eax = 7 },
+		{ .function = 1, .ecx = 1u << 22 },
+		{ .function = 7, .flags = KVM_CPUID_FLAG_SIGNIFCANT_INDEX, .ecx = 1u << 22 },
+	};
 	struct kvm_cpuid2 *c = arg;
 
-	if (!c->nent)
+	if (c->nent < ARRAY_SIZE(emulated))
 		return -E2BIG;
-	c->nent = 0;
+	memcpy(c->entries, emulated, sizeof(emulated));
+	c->nent = ARRAY_SIZE(emulated);
 	return 0;
 }
 
@@ -183,6 +212,33 @@ static long sys_mce_cap(void *obj, void *arg)
 	return 0;
 }
 
+/* Of the system there is one: the XCR0 bits that guests may have. */
+static bool is_xcomp(const struct kvm_device_attr *a)
+{
+	return !a->group && a->attr == KVM_X86_XCOMP_GUEST_SUPP;
+}
+
+static long sys_has_attr(void *obj, void *arg)
+{
+	return is_xcomp(arg) ? 0 : -ENXIO;
+}
+
+static long sys_get_attr(void *obj, void *arg)
+{
+	const struct kvm_device_attr *a = arg;
+	u64 xcr0 = cpuid_xcr0_offered(obj);
+
+	if (!is_xcomp(a))
+		return -ENXIO;
+	return host_copy_to_user((void *)(uintptr_t)a->addr, &xcr0, sizeof(xcr0));
+}
+
+/* An interface that went away. */
+static long sys_trace(void *obj, void *arg)
+{
+	return -EOPNOTSUPP;
+}
+
 static const struct api_call rows[] = {
 	CALL_NUM(KVM_GET_API_VERSION, sys_api_version),
 	CALL_NUM(KVM_CHECK_EXTENSION, sys_check_extension),
@@ -198,6 +254,11 @@ static const struct api_call rows[] = {
 	CALL_TAIL(KVM_GET_MSRS, sys_get_msrs, struct kvm_msrs, nmsrs, entries, API_MSRS_MAX,
 		  -E2BIG, CALL_TAIL_IN | CALL_TAIL_OUT),
 	CALL(KVM_X86_GET_MCE_CAP_SUPPORTED, sys_mce_cap),
+	CALL_NUM(KVM_TRACE_ENABLE, sys_trace),
+	CALL_NUM(KVM_TRACE_PAUSE, sys_trace),
+	CALL_NUM(KVM_TRACE_DISABLE, sys_trace),
+	CALL(KVM_HAS_DEVICE_ATTR, sys_has_attr),
+	CALL(KVM_GET_DEVICE_ATTR, sys_get_attr),
 };
 
 const struct api_table system_calls = { rows, ARRAY_SIZE(rows), -EINVAL };

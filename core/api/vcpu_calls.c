@@ -77,6 +77,33 @@ static long vcpu_set_cpuid2(void *obj, void *arg)
 	return err;
 }
 
+/* The older form: no subleaves, no flags. */
+static long vcpu_set_cpuid1(void *obj, void *arg)
+{
+	const struct kvm_cpuid *c = arg;
+	struct kvm_cpuid_entry2 *e = NULL;
+	struct kvm_cpuid2 none = { 0 };
+	struct vcpu *v = obj;
+	int err;
+
+	if (!c->nent)
+		return vcpu_set_cpuid2(obj, &none);
+	e = host_alloc(c->nent * sizeof(*e));
+	if (!e)
+		return -ENOMEM;
+	for (u32 i = 0; i < c->nent; i++)
+		e[i] = (struct kvm_cpuid_entry2){
+			.function = c->entries[i].function, .eax = c->entries[i].eax,
+			.ebx = c->entries[i].ebx, .ecx = c->entries[i].ecx,
+			.edx = c->entries[i].edx,
+		};
+	err = cpuid_set(v, e, c->nent);
+	host_free(e);
+	if (!err && v->vm->engine->state_changed)
+		v->vm->engine->state_changed(v);
+	return err;
+}
+
 static long vcpu_get_cpuid2(void *obj, void *arg)
 {
 	struct vcpu *v = obj;
@@ -121,6 +148,11 @@ static long vcpu_setup_mce(void *obj, void *arg)
 
 	memcpy(&cap, arg, sizeof(cap));
 	return mce_setup(obj, cap);
+}
+
+static long vcpu_set_mce(void *obj, void *arg)
+{
+	return mce_inject(obj, arg);
 }
 
 /* --- events --- */
@@ -377,6 +409,8 @@ static const struct api_call rows[] = {
 	CALL(KVM_SET_DEBUGREGS, vcpu_set_debugregs),
 	CALL_TAIL(KVM_SET_CPUID2, vcpu_set_cpuid2, struct kvm_cpuid2, nent, entries, 256, -E2BIG,
 		  CALL_TAIL_IN),
+	CALL_TAIL(KVM_SET_CPUID, vcpu_set_cpuid1, struct kvm_cpuid, nent, entries, 256, -E2BIG,
+		  CALL_TAIL_IN),
 	CALL_TAIL(KVM_GET_CPUID2, vcpu_get_cpuid2, struct kvm_cpuid2, nent, entries, 256, 0,
 		  CALL_CLAMP | CALL_TAIL_OUT),
 	CALL_TAIL(KVM_GET_MSRS, vcpu_get_msrs, struct kvm_msrs, nmsrs, entries, 255, -E2BIG,
@@ -384,6 +418,7 @@ static const struct api_call rows[] = {
 	CALL_TAIL(KVM_SET_MSRS, vcpu_set_msrs, struct kvm_msrs, nmsrs, entries, 255, -E2BIG,
 		  CALL_TAIL_IN),
 	CALL(KVM_X86_SETUP_MCE, vcpu_setup_mce),
+	CALL(KVM_X86_SET_MCE, vcpu_set_mce),
 	CALL(KVM_GET_VCPU_EVENTS, vcpu_get_events),
 	CALL(KVM_SET_VCPU_EVENTS, vcpu_set_events),
 	CALL(KVM_INTERRUPT, vcpu_interrupt),

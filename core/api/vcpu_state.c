@@ -51,7 +51,7 @@ long vcpu_get_regs(void *obj, void *arg)
 static void forget_io(struct vcpu *v)
 {
 	vcpu_io_retired(v);
-	v->io.pending = v->io.pio_pending = v->io.msr_pending = false;
+	v->io.pending = v->io.pio_pending = v->io.msr_pending = v->io.call_pending = false;
 }
 
 long vcpu_set_regs(void *obj, void *arg)

@@ -175,7 +175,7 @@ static long vm_signal_msi(void *obj, void *arg)
 	struct vm *vm = obj;
 	struct kvm_msi *m = arg;
 
-	if (vm->irqs.mode == IRQCHIP_NONE || m->flags)
+	if (vm->irqs.mode == IRQCHIP_NONE || m->flags & ~KVM_MSI_VALID_DEVID)
 		return -EINVAL;
 	return irq_msi(vm, (u64)m->address_hi << 32 | m->address_lo, m->data);
 }
@@ -276,6 +276,24 @@ static long vm_set_filter(void *obj, void *arg)
 	return msr_filter_set(obj, arg);
 }
 
+#define PMU_EVENTS_MAX	300
+
+/* No counter counts, whatever is allowed to: only checked. */
+static long vm_set_pmu_filter(void *obj, void *arg)
+{
+	const struct kvm_pmu_event_filter *f = arg;
+
+	if (f->action > KVM_PMU_EVENT_DENY || f->flags)
+		return -EINVAL;
+	return 0;
+}
+
+/* Of the devices that can be made this way none is x86's, but for VFIO's. */
+static long vm_create_device(void *obj, void *arg)
+{
+	return -ENODEV;
+}
+
 static const struct api_call rows[] = {
 	CALL_NUM(KVM_CHECK_EXTENSION, vm_check_extension),
 	CALL(KVM_SET_USER_MEMORY_REGION, vm_set_memory),
@@ -303,10 +321,13 @@ static const struct api_call rows[] = {
 	CALL(KVM_SIGNAL_MSI, vm_signal_msi),
 	CALL_TAIL(KVM_SET_GSI_ROUTING, vm_set_routes, struct kvm_irq_routing, nr, entries,
 		  ROUTES_MAX, -EINVAL, CALL_TAIL_IN),
+	CALL(KVM_CREATE_DEVICE, vm_create_device),
 	CALL(KVM_IRQFD, vm_irqfd),
 	CALL(KVM_IOEVENTFD, vm_ioeventfd),
 	CALL(KVM_REGISTER_COALESCED_MMIO, vm_zone_add),
 	CALL(KVM_UNREGISTER_COALESCED_MMIO, vm_zone_del),
+	CALL_TAIL(KVM_SET_PMU_EVENT_FILTER, vm_set_pmu_filter, struct kvm_pmu_event_filter,
+		  nevents, events, PMU_EVENTS_MAX, -E2BIG, CALL_TAIL_IN),
 	CALL(KVM_GET_CLOCK, vm_get_clock),
 	CALL(KVM_SET_CLOCK, vm_set_clock),
 	CALL_NUM(KVM_GET_TSC_KHZ, vm_get_tsc_khz),

@@ -6,11 +6,40 @@
 
 static long enable_max_id(struct vm *vm, u64 max)
 {
-	if (!max || max > VM_VCPU_IDS_MAX)
+	if (max > VM_VCPU_IDS_MAX)
 		return -EINVAL;
-	if (vm->max_vcpu_id != VM_VCPU_IDS_MAX && vm->max_vcpu_id != max)
+	if (vm->max_vcpu_id && vm->max_vcpu_id != max)
 		return -EINVAL;
 	vm->max_vcpu_id = max;
+	return 0;
+}
+
+/* One way only: what was asked for stays. */
+static long disable_exits(struct vm *vm, u64 exits)
+{
+	if (exits & ~(u64)KVM_X86_DISABLE_VALID_EXITS)
+		return -EINVAL;
+	if (exits & KVM_X86_DISABLE_EXITS_HLT)
+		WRITE_ONCE(vm->hlt_in_guest, true);
+	return 0;
+}
+
+static long enable_bus_lock(struct vm *vm, u64 mode)
+{
+	const u64 off = KVM_BUS_LOCK_DETECTION_OFF, on = KVM_BUS_LOCK_DETECTION_EXIT;
+
+	if (mode & ~(off | on) || mode == (off | on))
+		return -EINVAL;
+	if (mode & on)
+		WRITE_ONCE(vm->bus_lock_exits, true);
+	return 0;
+}
+
+static long enable_hypercalls(struct vm *vm, u64 calls)
+{
+	if (calls & ~(u64)API_HYPERCALLS)
+		return -EINVAL;
+	WRITE_ONCE(vm->hypercall_exits, calls);
 	return 0;
 }
 
@@ -66,6 +95,13 @@ long vm_enable_cap(struct vm *vm, const struct kvm_enable_cap *c)
 	case KVM_CAP_MANUAL_DIRTY_LOG_PROTECT2: r = slots_manual_dirty(vm, c->args[0]); break;
 	case KVM_CAP_DIRTY_LOG_RING:
 	case KVM_CAP_DIRTY_LOG_RING_ACQ_REL: r = dirty_ring_enable(vm, c->args[0]); break;
+	case KVM_CAP_X86_DISABLE_EXITS: r = disable_exits(vm, c->args[0]); break;
+	case KVM_CAP_X86_BUS_LOCK_EXIT: r = enable_bus_lock(vm, c->args[0]); break;
+	case KVM_CAP_EXIT_HYPERCALL: r = enable_hypercalls(vm, c->args[0]); break;
+	/* The next two have nothing to change: no instruction is left to fail, and
+	 * a halted vCPU does not poll. */
+	case KVM_CAP_EXIT_ON_EMULATION_FAILURE: r = c->args[0] > 1 ? -EINVAL : 0; break;
+	case KVM_CAP_HALT_POLL: r = c->args[0] >> 32 ? -EINVAL : 0; break;
 	default: r = -EINVAL;
 	}
 	host_mutex_unlock(&vm->lock);

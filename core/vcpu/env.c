@@ -165,6 +165,14 @@ static int env_cmpxchg(struct x86_cpu *c, u64 gpa, u64 *old, u64 new_val, unsign
 	return now == want ? env_write(c, gpa, &new_val, n) : RUN_OK;
 }
 
+static bool env_in_ram(struct x86_cpu *c, u64 gpa, bool write)
+{
+	struct vcpu *v = cpu_vcpu(c);
+	const struct slot *s = slot_find_as(v->vm, vcpu_as(v), gpa);
+
+	return s && !(write && s->flags & KVM_MEM_READONLY);
+}
+
 static void env_filled(struct x86_cpu *c, const struct x86_xlat *x)
 {
 	struct vcpu *v = cpu_vcpu(c);
@@ -333,6 +341,7 @@ static void env_set_cr8(struct x86_cpu *c, u64 val)
 #define HC_KICK_CPU		5
 #define HC_SEND_IPI		10
 #define HC_SCHED_YIELD		11
+#define HC_MAP_GPA_RANGE	12
 #define HC_EPERM		1
 #define HC_EINVAL		22
 #define HC_ENOSYS		1000
@@ -363,6 +372,30 @@ static s64 hc_send_ipi(struct vcpu *v, const u64 *gpr, bool wide)
 	return lapic_send_map(v, map, gpr[X86_RDX], gpr[X86_RSI]);
 }
 
+/* Memory that the guest shares or not: user space's to know. */
+static int hc_map_range(struct vcpu *v, const u64 *gpr, bool wide, s64 *ret)
+{
+	u64 mask = wide ? ~0ull : ~0u, gpa = gpr[X86_RBX] & mask, pages = gpr[X86_RCX] & mask;
+	struct kvm_run *run = v->run;
+
+	if (v->io.call_done) {
+		*ret = run->hypercall.ret;
+		return RUN_OK;
+	}
+	*ret = -HC_EINVAL;
+	if (gpa & 4095 || !pages || (gpa >> 12) + pages <= gpa >> 12)
+		return RUN_OK;
+	run->exit_reason = KVM_EXIT_HYPERCALL;
+	memset(&run->hypercall, 0, sizeof(run->hypercall));
+	run->hypercall.nr = HC_MAP_GPA_RANGE;
+	run->hypercall.args[0] = gpa;
+	run->hypercall.args[1] = pages;
+	run->hypercall.args[2] = gpr[X86_RDX] & mask;
+	run->hypercall.longmode = wide;
+	v->io.call_pending = true;
+	return RUN_EXIT;
+}
+
 /* Number in RAX, result too. */
 static int env_hypercall(struct x86_cpu *c)
 {
@@ -371,7 +404,11 @@ static int env_hypercall(struct x86_cpu *c)
 	s64 ret = -HC_ENOSYS;
 
 	v->stat[STAT_HYPERCALLS]++;
-	if (c->cpl) {
+	if (!c->cpl && c->gpr[X86_RAX] == HC_MAP_GPA_RANGE &&
+	    READ_ONCE(v->vm->hypercall_exits) & 1u << HC_MAP_GPA_RANGE) {
+		if (hc_map_range(v, c->gpr, wide, &ret))
+			return RUN_EXIT;
+	} else if (c->cpl) {
 		ret = -HC_EPERM;
 	} else if (c->gpr[X86_RAX] == HC_VAPIC_POLL_IRQ) {
 		ret = 0;
@@ -408,6 +445,18 @@ static void env_smm_left(struct x86_cpu *c)
 	vcpu_request(cpu_vcpu(c), REQ_EVENT);
 }
 
+/* Trap-like: the instruction is finished, and KVM_RUN then ends. */
+static void env_split_lock(struct x86_cpu *c)
+{
+	struct vcpu *v = cpu_vcpu(c);
+
+	if (!READ_ONCE(v->vm->bus_lock_exits))
+		return;
+	vcpu_request(v, REQ_BUS_LOCK);
+	if (v->vm->engine->stop)
+		v->vm->engine->stop(v);
+}
+
 static bool env_alone(struct x86_cpu *c)
 {
 	return READ_ONCE(cpu_vcpu(c)->vm->n_vcpus) == 1;
@@ -432,6 +481,7 @@ const struct x86_env vcpu_env = {
 	.read = env_read,
 	.write = env_write,
 	.cmpxchg = env_cmpxchg,
+	.in_ram = env_in_ram,
 	.filled = env_filled,
 	.flush = env_flush,
 	.mode_changed = env_mode_changed,
@@ -449,6 +499,7 @@ const struct x86_env vcpu_env = {
 	.smm_left = env_smm_left,
 	.alone = env_alone,
 	.quirk_off = env_quirk_off,
+	.split_lock = env_split_lock,
 	.bus_lock = env_bus_lock,
 	.bus_unlock = env_bus_unlock,
 };

@@ -12,7 +12,7 @@
 
 bool vcpu_replaying(const struct vcpu *v)
 {
-	return v->io.n || v->io.pio_done || v->io.msr_done;
+	return v->io.n || v->io.pio_done || v->io.msr_done || v->io.call_done;
 }
 
 /* User space has answered: let the instruction find it when it runs again. */
@@ -36,6 +36,10 @@ static void io_complete(struct vcpu *v)
 		io->msr_pending = false;
 		io->msr_done = true;
 	}
+	if (io->call_pending) {
+		io->call_pending = false;
+		io->call_done = true;
+	}
 	io->cursor = 0;
 }
 
@@ -43,7 +47,7 @@ void vcpu_io_retired(struct vcpu *v)
 {
 	v->io.n = 0;
 	v->io.cursor = 0;
-	v->io.pio_done = v->io.msr_done = false;
+	v->io.pio_done = v->io.msr_done = v->io.call_done = false;
 }
 
 static bool intr_window_open(const struct vcpu *v)
@@ -90,20 +94,44 @@ bool vcpu_wants_window(struct vcpu *v)
 	       (v->run->request_interrupt_window && v->vm->irqs.mode != IRQCHIP_KERNEL);
 }
 
-static bool event_deliverable(struct vcpu *v)
+/* What was accepted already, or the last instruction's own doing. */
+static bool event_owed(const struct vcpu *v)
 {
-	if (v->exc_pending || v->exc_injected || v->nmi_injected)
-		return true;
+	return v->exc_pending || v->exc_injected || v->nmi_injected ||
+	       (user_intr_queued(v) && v->vm->irqs.mode == IRQCHIP_NONE);
+}
+
+static bool intr_arrived(struct vcpu *v)
+{
+	if (!intr_window_open(v))
+		return false;
+	return user_intr_queued(v) ? vcpu_accepts_extint(v) : v->apic && vcpu_intr_pending(v);
+}
+
+static bool event_arrived(struct vcpu *v)
+{
 	if (READ_ONCE(v->smi_pending) && smi_window_open(v))
 		return true;
 	if (READ_ONCE(v->nmi_pending) && nmi_window_open(v))
 		return true;
-	if (user_intr_queued(v))
-		return v->vm->irqs.mode == IRQCHIP_NONE ||
-		       (intr_window_open(v) && vcpu_accepts_extint(v));
-	if (!intr_window_open(v))
-		return false;
-	return (v->apic && vcpu_intr_pending(v)) || user_wants_window(v);
+	return intr_arrived(v);
+}
+
+/* A debugger may keep new interrupts out while it steps. */
+static bool irqs_blocked(const struct vcpu *v)
+{
+	return v->guest_debug & KVM_GUESTDBG_BLOCKIRQ;
+}
+
+static bool event_deliverable(struct vcpu *v)
+{
+	return event_owed(v) || (!irqs_blocked(v) && event_arrived(v)) || user_wants_window(v);
+}
+
+/* It ends HLT, blocked or not. */
+static bool event_wakes(struct vcpu *v)
+{
+	return event_deliverable(v) || event_arrived(v);
 }
 
 /* User space wants KVM_RUN to end. */
@@ -183,16 +211,16 @@ static int inject(struct vcpu *v)
 
 	if (v->exc_pending || v->exc_injected)
 		return inject_exc(v);
-	if (READ_ONCE(v->smi_pending) && smi_window_open(v) && !v->nmi_injected) {
+	if (READ_ONCE(v->smi_pending) && smi_window_open(v) && !v->nmi_injected &&
+	    !irqs_blocked(v)) {
 		WRITE_ONCE(v->smi_pending, false);
 		x86_smm_enter(&v->cpu);
 		return RUN_OK;
 	}
-	if (v->nmi_injected || (READ_ONCE(v->nmi_pending) && nmi_window_open(v)))
+	if (v->nmi_injected ||
+	    (READ_ONCE(v->nmi_pending) && nmi_window_open(v) && !irqs_blocked(v)))
 		return inject_nmi(v);
-	if (!event_deliverable(v))
-		return RUN_OK;
-	if (user_intr_queued(v) || (v->apic && vcpu_intr_pending(v)))
+	if (event_owed(v) || (!irqs_blocked(v) && intr_arrived(v)))
 		return inject_intr(v);
 	if (user_wants_window(v)) {
 		run->exit_reason = KVM_EXIT_IRQ_WINDOW_OPEN;
@@ -245,7 +273,7 @@ static bool vcpu_ready(void *arg)
 	if (lapic_has_init_sipi(v) && !v->cpu.smm)
 		return true;
 	return v->mp_state == KVM_MP_STATE_HALTED &&
-	       (event_deliverable(v) || __atomic_load_n(&v->unhalt, __ATOMIC_SEQ_CST));
+	       (event_wakes(v) || __atomic_load_n(&v->unhalt, __ATOMIC_SEQ_CST));
 }
 
 static void guest_leave(struct vcpu *v)
@@ -283,7 +311,7 @@ static bool guest_halted(struct vcpu *v)
 	if (v->mp_state == KVM_MP_STATE_RUNNABLE)
 		return false;
 	if (v->mp_state == KVM_MP_STATE_HALTED &&
-	    (event_deliverable(v) || __atomic_load_n(&v->unhalt, __ATOMIC_SEQ_CST))) {
+	    (event_wakes(v) || __atomic_load_n(&v->unhalt, __ATOMIC_SEQ_CST))) {
 		wake_up(v);
 		return false;
 	}
@@ -317,6 +345,11 @@ static int take_requests(struct vcpu *v)
 		v->vm->engine->flush(v, X86_FLUSH_ALL, 0);
 	if (req & REQ_CLOCK)
 		pv_clock_update(v);
+	if (req & REQ_BUS_LOCK) {
+		vcpu_request(v, req & ~(u32)REQ_BUS_LOCK & (REQ_TRIPLE | REQ_IOAPIC_EOI));
+		v->run->exit_reason = KVM_EXIT_X86_BUS_LOCK;
+		return RUN_EXIT;
+	}
 	if (req & REQ_TRIPLE)
 		return RUN_SHUTDOWN;
 	return req & REQ_IOAPIC_EOI ? tell_eoi(v) : RUN_OK;
@@ -324,7 +357,7 @@ static int take_requests(struct vcpu *v)
 
 static int halt(struct vcpu *v)
 {
-	if (v->vm->irqs.mode == IRQCHIP_NONE) {
+	if (v->vm->irqs.mode == IRQCHIP_NONE && !READ_ONCE(v->vm->hlt_in_guest)) {
 		v->run->exit_reason = KVM_EXIT_HLT;
 		return RUN_EXIT;
 	}
@@ -366,6 +399,8 @@ static void tell_user(struct vcpu *v)
 
 	run->if_flag = v->cpu.rflags & X86_F_IF ? 1 : 0;
 	run->flags = v->cpu.smm ? KVM_RUN_X86_SMM : 0;
+	if (run->exit_reason == KVM_EXIT_X86_BUS_LOCK)
+		run->flags |= KVM_RUN_X86_BUS_LOCK;
 	run->cr8 = v->cpu.env->get_cr8(&v->cpu);
 	run->apic_base = lapic_get_base(v);
 	run->ready_for_interrupt_injection =

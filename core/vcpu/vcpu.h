@@ -18,6 +18,7 @@ enum vcpu_req {			/* bits of vcpu->requests: do it before entering */
 	REQ_CLOCK	= 1 << 3,	/* rewrite the kvmclock page */
 	REQ_TRIPLE	= 1 << 4,	/* injected triple fault */
 	REQ_IOAPIC_EOI	= 1 << 5,	/* lapic_take_eoi_exit() has something */
+	REQ_BUS_LOCK	= 1 << 6,	/* user space wants to hear of a split lock */
 };
 
 enum vcpu_stat {			/* counted in vcpu->stat, by its own thread */
@@ -47,6 +48,8 @@ struct vcpu_io {
 	bool pio_done;		/* user space has filled in or taken the port data */
 	bool msr_pending;	/* KVM_RUN returned for RDMSR or WRMSR */
 	bool msr_done;		/* run->msr has user space's answer */
+	bool call_pending;	/* KVM_RUN returned for a hypercall */
+	bool call_done;		/* run->hypercall has user space's answer */
 	u64 signature;		/* of the iteration the fragments belong to */
 };
 

@@ -242,6 +242,9 @@ struct x86_env {
 	 * (new was stored only if it matched); RUN_EXIT or -errno. Not RAM:
 	 * done as a plain read and write. */
 	int (*cmpxchg)(struct x86_cpu *c, u64 gpa, u64 *old, u64 new_val, unsigned int n);
+	/* May the page walker use what is at gpa: is it RAM, and writable if
+	 * write? NULL: everything is. */
+	bool (*in_ram)(struct x86_cpu *c, u64 gpa, bool write);
 	/* A translation was made: the engine may enter it in its TLB. Never
 	 * fails; NULL where there is none. */
 	void (*filled)(struct x86_cpu *c, const struct x86_xlat *x);
@@ -277,6 +280,8 @@ struct x86_env {
 	bool (*alone)(struct x86_cpu *c);
 	/* Was this KVM_X86_QUIRK_* disabled? NULL: none is. */
 	bool (*quirk_off)(struct x86_cpu *c, u64 quirk);
+	/* A locked access across cache lines was made. May be NULL. */
+	void (*split_lock)(struct x86_cpu *c);
 	/* Whole locked accesses that host atomics cannot do (page-crossing). */
 	void (*bus_lock)(struct x86_cpu *c);
 	void (*bus_unlock)(struct x86_cpu *c);

@@ -470,6 +470,14 @@ u64 cpuid_cr4_impossible(const struct engine *e)
 	return cr4_reserved(set);
 }
 
+u64 cpuid_xcr0_offered(const struct engine *e)
+{
+	u32 o[4];
+
+	supported_leaf(e, 0xd, 0, o);
+	return (u64)o[EDX] << 32 | o[EAX];
+}
+
 u64 cpuid_xcr0_supported(const struct vcpu *v)
 {
 	const struct kvm_cpuid_entry2 *e = cpuid_find(v, 0xd, 0);

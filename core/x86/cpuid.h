@@ -78,5 +78,7 @@ u64 cpuid_cr4_impossible(const struct engine *e);
 u64 cpuid_cr4_reserved(const struct x86_cpu *c);
 /* XCR0 bits that may be set. */
 u64 cpuid_xcr0_supported(const struct vcpu *v);
+/* ... and what any CPUID may say of it. */
+u64 cpuid_xcr0_offered(const struct engine *e);
 
 #endif

@@ -218,12 +218,22 @@ int x86_rmw_begin_slow(struct x86_cpu *c, struct x86_rmw *m, u64 *old)
 	return r;
 }
 
+static void note_split(struct x86_cpu *c)
+{
+	if (c->env->split_lock)
+		c->env->split_lock(c);
+}
+
 bool x86_rmw_split(struct x86_cpu *c, const struct x86_rmw *m, u64 val)
 {
-	if (!c->env->alone || !c->env->alone(c))
-		return x86_host_cas(m->hva, m->size, m->old, val);
-	x86_host_store(m->hva, m->size, val);
-	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	if (!c->env->alone || !c->env->alone(c)) {
+		if (!x86_host_cas(m->hva, m->size, m->old, val))
+			return false;
+	} else {
+		x86_host_store(m->hva, m->size, val);
+		__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	}
+	note_split(c);
 	return true;
 }
 
@@ -246,6 +256,8 @@ static int split_locked(struct x86_cpu *c, const struct x86_rmw *m, const struct
 	}
 	if (c->env->bus_unlock)
 		c->env->bus_unlock(c);
+	if (!r && !*again)
+		note_split(c);
 	return r;
 }
 

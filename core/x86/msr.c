@@ -9,7 +9,7 @@
 enum msr_slot {
 	MS_PAT, MS_MISC_ENABLE, MS_MCG_CAP, MS_MCG_STATUS, MS_MCG_CTL, MS_HWCR,
 	MS_DE_CFG, MS_UCODE, MS_HSAVE, MS_POWER_CTL, MS_PLATFORM,
-	MS_MISC_FEATURES, MS_VM_CR,
+	MS_MISC_FEATURES, MS_VM_CR, MS_ARCH_CAPS,
 	MS_MTRR_DEF, MS_MTRR_FIX, MS_MTRR_VAR = MS_MTRR_FIX + 11, MS_COUNT = MS_MTRR_VAR + 16
 };
 _Static_assert(MS_COUNT < 96, "vcpu.msr is too small");
@@ -429,6 +429,117 @@ int mce_setup(struct vcpu *v, u64 cap)
 	return 0;
 }
 
+#define MCI_VALID	(1ull << 63)
+#define MCI_OVER	(1ull << 62)
+#define MCI_UC		(1ull << 61)
+#define MCI_PCC		(1ull << 57)
+#define MCI_S		(1ull << 56)
+#define MCI_AR		(1ull << 55)
+#define MCG_MCIP	(1ull << 2)
+
+/* Corrected machine check interrupts are not offered: their bank registers are
+ * user space's only, and 0. */
+static int mce_ctl2_get(struct vcpu *v, u32 idx, u64 *val, bool host)
+{
+	return !host || idx - 0x280 >= mce_banks(v);
+}
+
+static int mce_ctl2_set(struct vcpu *v, u32 idx, u64 val, bool host)
+{
+	return !host || val || idx - 0x280 >= mce_banks(v);
+}
+
+enum { BANK_CTL, BANK_STATUS, BANK_ADDR, BANK_MISC };
+
+static void bank_fill(u64 *bank, const struct kvm_x86_mce *m, u64 over)
+{
+	bank[BANK_ADDR] = m->addr;
+	bank[BANK_MISC] = m->misc;
+	bank[BANK_STATUS] = m->status | over;
+}
+
+/* #MC, unless the processor could not take it: then it shuts down. */
+static void mce_raise(struct vcpu *v, const struct kvm_x86_mce *m, u64 *bank)
+{
+	if (v->msr[MS_MCG_STATUS] & MCG_MCIP || !(v->cpu.cr4 & X86_CR4_MCE)) {
+		vcpu_request(v, REQ_TRIPLE);
+		return;
+	}
+	bank_fill(bank, m, bank[BANK_STATUS] & MCI_VALID ? MCI_OVER : 0);
+	v->msr[MS_MCG_STATUS] = m->mcg_status;
+	v->exc = (struct x86_exc){ .vector = X86_MC };
+	v->exc_pending = true;
+	vcpu_request(v, REQ_EVENT);
+}
+
+/* SDM vol. 3, "Machine-Check Architecture", and its overwrite rules. */
+int mce_inject(struct vcpu *v, const struct kvm_x86_mce *m)
+{
+	bool uncorrected = m->status & MCI_UC;
+	u64 *bank;
+
+	if (m->bank >= mce_banks(v) || !(m->status & MCI_VALID))
+		return -EINVAL;
+	bank = v->mce_bank[m->bank];
+	/* Uncorrected, and no action required: only logged. */
+	if (uncorrected && !m->mcg_status && !(m->status & (MCI_PCC | MCI_S | MCI_AR))) {
+		bank_fill(bank, m, 0);
+		v->msr[MS_MCG_STATUS] = m->mcg_status;
+	} else if (uncorrected) {
+		/* Reporting may be off, as a whole or for the bank. */
+		if (v->msr[MS_MCG_CAP] & MSR_MCG_CAP && v->msr[MS_MCG_CTL] != ~0ull)
+			return 0;
+		if (bank[BANK_CTL] == ~0ull)
+			mce_raise(v, m, bank);
+	} else if (bank[BANK_STATUS] & MCI_VALID && bank[BANK_STATUS] & MCI_UC) {
+		bank[BANK_STATUS] |= MCI_OVER;
+	} else {
+		bank_fill(bank, m, bank[BANK_STATUS] & MCI_VALID ? MCI_OVER : 0);
+	}
+	return 0;
+}
+
+/* --- what the processor tells of itself --- */
+
+/* ARCH_CAPABILITIES: RDCL_NO, SKIP_L1DFL_VMENTRY, SSB_NO, MDS_NO, PSCHANGE_MC_NO,
+ * GDS_NO, RFDS_NO. An interpreter has no such defects. */
+#define ARCH_CAPS	(1ull << 0 | 1ull << 3 | 1ull << 4 | 1ull << 5 | 1ull << 6 | \
+			 1ull << 26 | 1ull << 27)
+
+static bool cpuid_bit(const struct vcpu *v, u32 leaf, bool ecx, u32 bit)
+{
+	const struct kvm_cpuid_entry2 *e = cpuid_find(v, leaf, 0);
+
+	return e && (ecx ? e->ecx : e->edx) >> bit & 1;
+}
+
+static int arch_caps_get(struct vcpu *v, u32 idx, u64 *val, bool host)
+{
+	if (!host && !cpuid_bit(v, 7, false, 29))
+		return 1;
+	*val = v->msr[MS_ARCH_CAPS];
+	return 0;
+}
+
+static int arch_caps_set(struct vcpu *v, u32 idx, u64 val, bool host)
+{
+	if (!host)
+		return 1;
+	v->msr[MS_ARCH_CAPS] = val;
+	return 0;
+}
+
+/* PERF_CAPABILITIES: there is no PMU. */
+static int perf_caps_get(struct vcpu *v, u32 idx, u64 *val, bool host)
+{
+	return !host && !cpuid_bit(v, 1, true, 15);
+}
+
+static int perf_caps_set(struct vcpu *v, u32 idx, u64 val, bool host)
+{
+	return !host || val;
+}
+
 /* --- the table --- */
 
 #define CPU(i, field, fl)	{ i, i, MK_CPU, fl, offsetof(struct x86_cpu, field), \
@@ -458,6 +569,8 @@ static const struct msr_row rows[] = {
 	CONST(0xcd, 0xcd, MG, 3),			/* FSB frequency */
 	{ 0xce, 0xce, MK_VALUE, ML | MH, MS_PLATFORM, .writable = ~0ull, .get = platform_get },
 	CONST(0xfe, 0xfe, MG, 0x508),			/* MTRRcap: WC, fixed, 8 variable */
+	{ 0x10a, 0x10a, MK_VALUE, ML, MS_ARCH_CAPS, ARCH_CAPS, .get = arch_caps_get,
+	  .set = arch_caps_set },
 	CONST(0x119, 0x119, 0, 0xbe702111),		/* BBL_CR_CTL3 */
 	VALUE(0x140, MS_MISC_FEATURES, ML, 0, 0),
 	CPU(0x174, sysenter_cs, ML),
@@ -478,7 +591,9 @@ static const struct msr_row rows[] = {
 	FN(0x258, 0x259, 0, mtrr_fix_get, mtrr_fix_set),
 	FN(0x268, 0x26f, 0, mtrr_fix_get, mtrr_fix_set),
 	VALUE_SET(0x277, MS_PAT, ML, 0x0007040600070406, pat_set),
+	FN(0x280, 0x29f, 0, mce_ctl2_get, mce_ctl2_set),
 	VALUE_SET(0x2ff, MS_MTRR_DEF, 0, 0, mtrr_def_set),
+	FN(0x345, 0x345, ML, perf_caps_get, perf_caps_set),
 	FN(0x400, 0x47f, 0, mce_bank_get, mce_bank_set),
 	CONST(0x606, 0x606, MG, 0),			/* RAPL */
 	CONST(0x611, 0x611, MG, 0),
@@ -609,7 +724,7 @@ bool msr_list(u32 i, u32 *idx)
 }
 
 /* MSRs whose first value says what the processor can do. */
-static const u32 feature_msrs[] = { 0x8b, 0xc0011029 };
+static const u32 feature_msrs[] = { 0xc0011029, 0x8b, 0x10a, 0x345 };
 
 bool msr_feature_list(u32 i, u32 *idx)
 {

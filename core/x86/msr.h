@@ -38,7 +38,11 @@ u64 vcpu_guest_tsc(struct vcpu *v);
 #define MSR_MCG_CAP	(1ull << 8)	/* KVM_X86_GET_MCE_CAP_SUPPORTED: MCG_CTL_P */
 #define MSR_MCG_SER	(1ull << 24)
 
+struct kvm_x86_mce;
+
 /* KVM_X86_SETUP_MCE: 0 or -EINVAL. */
 int mce_setup(struct vcpu *v, u64 cap);
+/* KVM_X86_SET_MCE: an error of a bank; 0 (reported or not) or -EINVAL. */
+int mce_inject(struct vcpu *v, const struct kvm_x86_mce *m);
 
 #endif

@@ -32,12 +32,19 @@ struct walk {
 	enum outcome out;
 };
 
+static bool in_ram(struct x86_cpu *c, u64 gpa, bool write)
+{
+	return !c->env->in_ram || c->env->in_ram(c, gpa, write);
+}
+
+/* Tables outside RAM map nothing: no device answers a page walk. */
 static int next_entry(struct x86_cpu *c, struct walk *w, u64 gpa, u64 *e)
 {
-	int r;
+	int r = RUN_OK;
 
 	*e = 0;
-	r = c->env->read(c, gpa, e, w->width);
+	if (likely(in_ram(c, gpa, false)))
+		r = c->env->read(c, gpa, e, w->width);
 	w->gpa[w->n] = gpa;
 	w->entry[w->n++] = *e;
 	w->all &= *e;
@@ -206,7 +213,8 @@ static int mark(struct x86_cpu *c, struct walk *w, bool write, bool *raced)
 		u64 want = i == w->n - 1 && write ? PTE_A | PTE_D : PTE_A;
 		u64 old = w->entry[i];
 
-		if (likely((old & want) == want))
+		/* Tables in ROM stay as they are. */
+		if (likely((old & want) == want) || !in_ram(c, w->gpa[i], true))
 			continue;
 		r = c->env->cmpxchg(c, w->gpa[i], &old, old | want, w->width);
 		if (r)
@@ -314,6 +322,8 @@ int x86_load_pdptes(struct x86_cpu *c, u64 cr3)
 	u64 p[4];
 	int r;
 
+	if (!in_ram(c, cr3 & 0xffffffe0, false))
+		return x86_raise_err(c, X86_GP, 0);
 	r = c->env->read(c, cr3 & 0xffffffe0, p, sizeof(p));
 	if (r)
 		return r;

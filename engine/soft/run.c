@@ -7,8 +7,10 @@
 
 #define POLL_BLOCKS 2048	/* how often user space's immediate_exit is read */
 
+#define DR6_BD		(1u << 13)
 #define DR6_BS		(1u << 14)
 #define DR7_ENABLED	0xffu
+#define DR7_GD		(1u << 13)
 
 /* An instruction faulted at its start: deliver what it raised. */
 static int deliver_fault(struct vcpu *v)
@@ -142,6 +144,8 @@ static int debug_before(struct vcpu *v, const struct x86_insn *in)
 		return debug_exit(v, X86_BP, 0);
 	if (v->guest_debug & KVM_GUESTDBG_USE_HW_BP) {
 		hit = x86_break_exec(v->guest_dr, lin);
+		if (v->guest_dr[7] & DR7_GD && (in->op == OP_mov_from_dr || in->op == OP_mov_to_dr))
+			hit |= DR6_BD;
 		if (hit && !v->bp_passed)
 			return debug_exit(v, X86_DB, hit);
 	} else if (c->dr[7] & DR7_ENABLED && !(c->rflags & X86_F_RF)) {

@@ -43,6 +43,12 @@ static void soft_kick(struct vcpu *v)
 	__atomic_store_n(&soft_of(v)->interrupt, 1, __ATOMIC_SEQ_CST);
 }
 
+static void soft_stop(struct vcpu *v)
+{
+	soft_of(v)->end = NULL;
+	soft_kick(v);
+}
+
 static void soft_state_changed(struct vcpu *v)
 {
 	soft_flush(v, X86_FLUSH_ALL, 0);
@@ -109,6 +115,7 @@ const struct engine engine_soft = {
 	.vcpu_fini = soft_vcpu_fini,
 	.run = soft_run,
 	.kick = soft_kick,
+	.stop = soft_stop,
 	.state_changed = soft_state_changed,
 	.slot_init = soft_slot_init,
 	.slot_fini = soft_slot_fini,

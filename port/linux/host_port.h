@@ -115,6 +115,11 @@ static inline u32 host_tsc_khz(void)
 	return tsc_khz;
 }
 
+static inline u32 host_cpus(void)
+{
+	return num_online_cpus();
+}
+
 typedef struct host_timer {
 	struct hrtimer timer;
 	void (*fn)(void *arg);

@@ -60,6 +60,7 @@ u64 host_now_ns(void);
 u64 host_wall_ns(void);
 u64 host_tsc(void);
 u32 host_tsc_khz(void);
+u32 host_cpus(void);
 
 struct host_timer {
 	void (*fn)(void *arg);

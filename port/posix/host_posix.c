@@ -54,6 +54,13 @@ static void tsc_sample(u64 *ns, u64 *tsc)
 	}
 }
 
+u32 host_cpus(void)
+{
+	long n = sysconf(_SC_NPROCESSORS_ONLN);
+
+	return n > 0 ? n : 1;
+}
+
 static u32 tsc_khz;
 
 static void tsc_measure(void)

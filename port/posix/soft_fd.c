@@ -33,13 +33,12 @@ struct soft_obj {
 	struct vm *vm;
 	struct vcpu *vcpu;
 	struct soft_obj *owner;	/* a vCPU's VM: counted */
-	/* of a VM: */
-	struct kvm_run *run[VM_VCPUS_MAX];	/* in vm->lock's order of creation */
 	u8 *stats;		/* the statistics file's memory; NULL: none yet */
 	int stats_fd;		/* and it, or -1 */
 	pthread_t runner;	/* who was last in KVM_RUN, if running */
 	u32 running, cancelled;	/* atomic */
 	int ring_fd;		/* first vCPU's memory, whose ring all share; or -1 */
+	struct kvm_run *run[];	/* of a VM: its vCPUs', in vm->lock's order of creation */
 };
 
 /* Higher descriptors there may be, but not of ours. */
@@ -93,7 +92,8 @@ static struct soft_obj *table_take(int fd)
 
 static struct soft_obj *obj_new(enum soft_kind kind)
 {
-	struct soft_obj *o = host_alloc(sizeof(*o));
+	size_t runs = kind == SOFT_VM ? VM_VCPUS_MAX * sizeof(struct kvm_run *) : 0;
+	struct soft_obj *o = host_alloc(sizeof(*o) + runs);
 
 	if (o) {
 		o->kind = kind;

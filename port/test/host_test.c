@@ -47,6 +47,11 @@ u32 host_tsc_khz(void)
 	return 1000000;
 }
 
+u32 host_cpus(void)
+{
+	return 2;
+}
+
 int host_timer_init(host_timer_t *t, void (*fn)(void *), void *arg)
 {
 	if (!test_alloc_budget)

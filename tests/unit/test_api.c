@@ -231,6 +231,10 @@ static void vcpu_ids_are_checked(void **state)
 
 	assert_int_equal(vm_create_vcpu(vm, VM_VCPU_IDS_MAX, (void *)run_pages[1], &x), -EINVAL);
 	assert_int_equal(vm_create_vcpu(vm, 0, (void *)run_pages[1], &x), -EEXIST);
+	/* Too late: the first vCPU settled it. */
+	assert_int_equal(vm_call(KVM_ENABLE_CAP, &cap), -EINVAL);
+	vm_free(vm);
+	assert_int_equal(vm_new(&no_engine, &vm), 0);
 	assert_int_equal(vm_call(KVM_ENABLE_CAP, &cap), 0);
 	assert_int_equal(vm_create_vcpu(vm, 8, (void *)run_pages[1], &x), -EINVAL);
 	assert_int_equal(vm_create_vcpu(vm, 7, (void *)run_pages[1], &x), 0);

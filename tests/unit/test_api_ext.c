@@ -353,6 +353,159 @@ static void stats_descriptors_each_have_their_position(void **state)
 	soft->close(sys);
 }
 
+/* --- machine checks --- */
+
+#define MCI_VALID	(1ull << 63)
+#define MCI_OVER	(1ull << 62)
+#define MCI_UC		(1ull << 61)
+#define MCI_PCC		(1ull << 57)
+#define MCI_AR		(1ull << 55)
+
+static long machine_check(u8 bank, u64 status, u64 mcg)
+{
+	struct kvm_x86_mce m = { .status = status, .addr = 1, .misc = 2, .mcg_status = mcg,
+				 .bank = bank };
+
+	return vcpu_call(KVM_X86_SET_MCE, &m);
+}
+
+static u64 bank_status(u32 bank)
+{
+	u64 val = 0;
+
+	assert_int_equal(msr_read(v, 0x401 + 4 * bank, &val, true), 0);
+	return val;
+}
+
+static void machine_check_becomes_pending(void **state)
+{
+	assert_int_equal(mce_setup(v, 8), 0);
+	v->cpu.cr4 |= X86_CR4_MCE;
+	assert_int_equal(machine_check(8, MCI_VALID, 0), -EINVAL);
+	assert_int_equal(machine_check(0, MCI_UC, 0), -EINVAL);
+	assert_int_equal(machine_check(7, MCI_VALID | MCI_UC | MCI_AR, 5), 0);
+	assert_true(v->exc_pending);
+	assert_int_equal(v->exc.vector, X86_MC);
+	assert_false(v->exc.has_err);
+	assert_true(bank_status(7) == (MCI_VALID | MCI_UC | MCI_AR));
+	/* MCIP: no second one. */
+	v->exc_pending = false;
+	assert_int_equal(machine_check(6, MCI_VALID | MCI_UC | MCI_AR, 5), 0);
+	assert_false(v->exc_pending);
+	assert_true(v->requests & REQ_TRIPLE);
+	assert_true(bank_status(6) == 0);
+}
+
+static void machine_check_is_logged_by_the_overwrite_rules(void **state)
+{
+	const u64 ucna = MCI_VALID | MCI_UC;
+
+	assert_int_equal(mce_setup(v, 4 | MSR_MCG_CAP), 0);
+	assert_int_equal(machine_check(1, MCI_VALID, 0), 0);
+	assert_int_equal(machine_check(1, MCI_VALID | 3, 0), 0);
+	assert_true(bank_status(1) == (MCI_VALID | MCI_OVER | 3));
+	assert_int_equal(machine_check(1, ucna, 0), 0);	/* whatever was there */
+	assert_true(bank_status(1) == ucna);
+	assert_int_equal(machine_check(1, MCI_VALID | 4, 0), 0);
+	assert_true(bank_status(1) == (ucna | MCI_OVER));
+	assert_false(v->exc_pending);
+	assert_int_equal(v->requests & REQ_TRIPLE, 0);
+	/* Not reported: not even logged. */
+	assert_int_equal(msr_write(v, 0x408, 0, true), 0);
+	assert_int_equal(machine_check(2, ucna | MCI_PCC, 4), 0);
+	assert_true(bank_status(2) == 0);
+}
+
+static void cmci_registers_are_user_spaces(void **state)
+{
+	u64 val = 1;
+
+	assert_int_equal(mce_setup(v, 4), 0);
+	assert_int_equal(msr_read(v, 0x280, &val, true), 0);
+	assert_true(val == 0);
+	assert_int_equal(msr_read(v, 0x284, &val, true), 1);
+	assert_int_equal(msr_read(v, 0x280, &val, false), 1);
+	assert_int_equal(msr_write(v, 0x283, 0, true), 0);
+	assert_int_equal(msr_write(v, 0x283, 1, true), 1);
+	assert_int_equal(msr_write(v, 0x283, 0, false), 1);
+}
+
+static void capability_msrs_follow_cpuid(void **state)
+{
+	u64 val;
+
+	assert_int_equal(msr_feature_read(0x345, &val), 0);
+	assert_true(val == 0);
+	assert_int_equal(msr_feature_read(0x10a, &val), 0);
+	assert_true(val & 1);
+	assert_int_equal(msr_read(v, 0x10a, &val, false), 1);
+	assert_int_equal(msr_write(v, 0x10a, 9, true), 0);
+	assert_int_equal(msr_read(v, 0x10a, &val, true), 0);
+	assert_true(val == 9);
+	assert_int_equal(msr_write(v, 0x10a, 9, false), 1);
+	assert_int_equal(msr_read(v, 0x345, &val, false), 1);
+	assert_int_equal(msr_write(v, 0x345, 1, true), 1);
+	assert_int_equal(msr_write(v, 0x345, 0, true), 0);
+}
+
+/* --- hypercalls --- */
+
+static int map_range(u64 gpa, u64 pages)
+{
+	v->cpu.gpr[X86_RAX] = 12;
+	v->cpu.gpr[X86_RBX] = gpa;
+	v->cpu.gpr[X86_RCX] = pages;
+	return v->cpu.env->hypercall(&v->cpu);
+}
+
+static void map_range_goes_to_user_space_when_asked(void **state)
+{
+	assert_int_equal(map_range(0x1000, 1), RUN_OK);
+	assert_int_equal((s32)v->cpu.gpr[X86_RAX], -1000);
+	assert_int_equal(enable(KVM_CAP_EXIT_HYPERCALL, 1), -EINVAL);
+	assert_int_equal(enable(KVM_CAP_EXIT_HYPERCALL, 1 << 12), 0);
+	assert_int_equal(map_range(0x1001, 1), RUN_OK);
+	assert_int_equal((s32)v->cpu.gpr[X86_RAX], -22);
+	assert_int_equal(map_range(0x1000, 0), RUN_OK);
+	assert_int_equal((s32)v->cpu.gpr[X86_RAX], -22);
+	v->cpu.cpl = 3;
+	assert_int_equal(map_range(0x1000, 1), RUN_OK);
+	assert_int_equal((s32)v->cpu.gpr[X86_RAX], -1);
+	v->cpu.cpl = 0;
+	assert_int_equal(map_range(0x1000, 1), RUN_EXIT);
+	assert_int_equal(v->run->exit_reason, KVM_EXIT_HYPERCALL);
+	assert_true(v->io.call_pending);
+	v->io.call_pending = false;		/* as vcpu_run() does */
+	v->io.call_done = true;
+	v->run->hypercall.ret = 5;
+	assert_int_equal(v->cpu.env->hypercall(&v->cpu), RUN_OK);
+	assert_int_equal(v->cpu.gpr[X86_RAX], 5);
+	vcpu_io_retired(v);
+	assert_false(vcpu_replaying(v));
+}
+
+/* --- older calls --- */
+
+static void cpuid_of_the_first_form(void **state)
+{
+	union { struct kvm_cpuid h; u8 room[256]; } old = { .room = { 0 } };
+	u32 out[4];
+
+	old.h.nent = 2;
+	old.h.entries[0] = (struct kvm_cpuid_entry){ .function = 0, .eax = 7, .ebx = 1 };
+	old.h.entries[1] = (struct kvm_cpuid_entry){ .function = 7, .ebx = 0x1234 };
+	test_alloc_budget = 0;
+	assert_int_equal(vcpu_call(KVM_SET_CPUID, &old), -ENOMEM);
+	test_alloc_budget = -1;
+	assert_int_equal(vcpu_call(KVM_SET_CPUID, &old), 0);
+	assert_int_equal(v->n_cpuid, 2);
+	vcpu_cpuid(v, 7, 5, out);		/* no subleaves: any will do */
+	assert_int_equal(out[1], 0x1234);
+	old.h.nent = 0;
+	assert_int_equal(vcpu_call(KVM_SET_CPUID, &old), 0);
+	assert_int_equal(v->n_cpuid, 0);
+}
+
 #define T(f) cmocka_unit_test_setup_teardown(f, vm_setup, vm_teardown)
 
 int main(void)
@@ -367,6 +520,10 @@ int main(void)
 		T(only_known_quirks_can_be_disabled),
 		T(misc_enable_switches_mwait_without_its_quirk), T(tsc_offset_is_an_attribute),
 		T(tsc_frequency_of_a_vm_comes_before_its_vcpus), T(mmu_pages_are_only_kept),
+		T(machine_check_becomes_pending),
+		T(machine_check_is_logged_by_the_overwrite_rules),
+		T(cmci_registers_are_user_spaces), T(capability_msrs_follow_cpuid),
+		T(map_range_goes_to_user_space_when_asked), T(cpuid_of_the_first_form),
 		T(stats_describe_themselves), T(stats_descriptors_each_have_their_position),
 	};
 

@@ -240,6 +240,9 @@ static void errors(void **state)
 	assert_int_equal(assign(fd[0], 5), 0);
 	assert_int_equal(assign(fd[0], 5), -EBUSY);
 	assert_int_equal(assign(fd[0], 6), -EBUSY);
+	p[0] = dup(fd[0]);
+	assert_int_equal(assign(p[0], 6), -EBUSY);	/* the same file */
+	close(p[0]);
 	assert_int_equal(deassign(fd[1], 5), 0);
 	assert_int_equal(deassign(-1, 5), -EBADF);
 	test_alloc_budget = 0;
@@ -262,6 +265,25 @@ static void modes_that_have_no_irqfd(void **state)
 
 #define TF(fn)	cmocka_unit_test_teardown(fn, done)
 
+/* What user space calls the descriptor now says nothing of the file. */
+static void irqfd_is_found_by_its_file(void **state)
+{
+	int copy, again;
+
+	setup();
+	copy = dup(fd[0]);
+	assert_int_equal(assign(fd[0], 5), 0);
+	close(fd[0]);
+	again = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+	assert_int_equal(again, fd[0]);
+	assert_int_equal(assign(again, 6), 0);
+	assert_int_equal(deassign(again, 5), 0);	/* not this one's */
+	assert_int_equal(assign(copy, 7), -EBUSY);
+	assert_int_equal(deassign(copy, 5), 0);
+	assert_int_equal(assign(copy, 7), 0);
+	close(copy);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -274,6 +296,7 @@ int main(void)
 		TF(resample_works_through_an_edge_pin_and_the_pic),
 		TF(last_resampler_takes_its_level_with_it),
 		TF(errors),
+		TF(irqfd_is_found_by_its_file),
 		TF(modes_that_have_no_irqfd),
 	};
 

@@ -10,6 +10,7 @@
 #include "core/api/call.h"
 #include "core/vm.h"
 #include "core/x86/debug.h"
+#include "core/x86/msr.h"
 #include "port/posix/fault.h"
 
 #define RAM_SIZE	0x100000ull
@@ -557,6 +558,102 @@ static void debuggers_watchpoint_ends_the_run(void **state)
 	run_to(b, KVM_EXIT_HLT);
 }
 
+static void debugger_is_told_of_debug_register_accesses(void **state)
+{
+	struct bed *b = *state;
+	struct kvm_debug_exit_arch *d = &b->v->run->debug.arch;
+
+	LOAD(b, 0x90, 0x0f, 0x21, 0xc0, 0xf4);		/* nop; mov eax, dr0; hlt */
+	b->v->guest_debug = KVM_GUESTDBG_ENABLE | KVM_GUESTDBG_USE_HW_BP;
+	b->v->guest_dr[7] = 1 << 13;
+	run_to(b, KVM_EXIT_DEBUG);
+	assert_int_equal(d->pc, CODE + 1);
+	assert_int_equal(d->dr6, 0xffff0ff0 | 1 << 13);
+	b->v->guest_debug = 0;
+	run_to(b, KVM_EXIT_HLT);
+}
+
+static void debugger_keeps_interrupts_out(void **state)
+{
+	struct bed *b = *state;
+
+	LOAD(b, 0x90, 0x90, 0xf4);
+	memcpy(b->ram + 2 * 4, "\x00\x20\x00\x00", 4);	/* NMI: 2000h, hlt */
+	b->ram[0x2000] = 0xf4;
+	b->v->nmi_pending = 1;
+	b->v->guest_debug = KVM_GUESTDBG_ENABLE | KVM_GUESTDBG_SINGLESTEP |
+			    KVM_GUESTDBG_BLOCKIRQ;
+	run_to(b, KVM_EXIT_DEBUG);
+	assert_int_equal(b->v->cpu.gpr[X86_RIP], CODE + 1);
+	b->v->guest_debug = 0;
+	run_to(b, KVM_EXIT_HLT);
+	assert_int_equal(b->v->cpu.gpr[X86_RIP], 0x2001);
+}
+
+/* The run ends after the instruction, and only where user space wants that. */
+static void split_lock_ends_the_run(void **state)
+{
+	static const u16 at[] = { 0x303f, 0x3fff, 0x3000 };
+	struct bed *b = *state;
+
+	/* lock inc word [at]; inc ax; hlt */
+	for (unsigned int i = 0; i < 6; i++) {
+		const u8 code[] = { 0xf0, 0xff, 0x06, at[i % 3] & 0xff, at[i % 3] >> 8, 0x40, 0xf4 };
+
+		memcpy(b->ram + CODE, code, sizeof(code));
+		b->v->cpu.gpr[X86_RIP] = CODE;
+		b->v->cpu.gpr[X86_RAX] = 0;
+		b->ram[at[i % 3]] = 0;
+		b->vm->engine->state_changed(b->v);
+		b->vm->bus_lock_exits = i >= 3;
+		if (i == 3 || i == 4) {
+			run_to(b, KVM_EXIT_X86_BUS_LOCK);
+			assert_true(b->v->run->flags & KVM_RUN_X86_BUS_LOCK);
+			assert_int_equal(b->v->cpu.gpr[X86_RIP], CODE + 5);
+			assert_int_equal(b->v->cpu.gpr[X86_RAX], 0);
+		}
+		assert_int_equal(b->ram[at[i % 3]], i == 3 || i == 4);
+		run_to(b, KVM_EXIT_HLT);
+		assert_false(b->v->run->flags & KVM_RUN_X86_BUS_LOCK);
+		assert_int_equal(b->ram[at[i % 3]], 1);
+		assert_int_equal(b->v->cpu.gpr[X86_RAX], 1);
+	}
+}
+
+static void run_tells_apic_base_without_a_local_apic(void **state)
+{
+	struct bed *b = *state;
+
+	LOAD(b, 0xf4);
+	assert_int_equal(msr_write(b->v, 0x1b, 0xfed00900, true), 0);
+	run_to(b, KVM_EXIT_HLT);
+	assert_int_equal(b->v->run->apic_base, 0xfed00900);
+	/* wrmsr; hlt: the guest may move it too */
+	LOAD(b, 0x0f, 0x30, 0xf4);
+	b->v->cpu.gpr[X86_RIP] = CODE;
+	b->v->cpu.gpr[X86_RCX] = 0x1b;
+	b->v->cpu.gpr[X86_RAX] = 0xfee00800;
+	b->v->cpu.gpr[X86_RDX] = 0;
+	b->vm->engine->state_changed(b->v);
+	run_to(b, KVM_EXIT_HLT);
+	assert_int_equal(b->v->run->apic_base, 0xfee00800);
+}
+
+static void halted_guest_may_stay_inside(void **state)
+{
+	struct bed *b = *state;
+
+	LOAD(b, 0xf4, 0x90, 0xf4);
+	memcpy(b->ram + 2 * 4, "\x00\x20\x00\x00", 4);
+	memcpy(b->ram + 0x2000, "\xe6\x80", 2);	/* NMI: out 80h, al */
+	b->vm->hlt_in_guest = true;
+	b->v->run->immediate_exit = 0;
+	b->v->nmi_pending = 1;
+	b->v->cpu.nmi_masked = false;
+	run_to(b, KVM_EXIT_IO);
+	assert_int_equal(b->v->mp_state, KVM_MP_STATE_RUNNABLE);
+}
+
 int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -574,6 +671,9 @@ int main(void)
 		T(port_breakpoint_needs_cr4_de),
 		T(disabled_breakpoint_does_nothing),
 		T(debuggers_watchpoint_ends_the_run),
+		T(debugger_is_told_of_debug_register_accesses),
+		T(debugger_keeps_interrupts_out), T(split_lock_ends_the_run),
+		T(run_tells_apic_base_without_a_local_apic), T(halted_guest_may_stay_inside),
 		T(ins_to_mmio_reads_the_port_once), T(locked_add_across_cache_lines),
 		T(immediate_exit_finishes_the_answered_instruction_first),
 		T(mmio_read_and_write_replay_once_each),

@@ -246,11 +246,25 @@ static void walk_ends_when_an_entry_always_changes(void **state)
 	assert_int_equal(walk(LIN, ACC_WRITE), OK);
 }
 
+/* No device is asked: the page is not there. */
 static void walk_tables_outside_ram(void **state)
 {
 	bed_long(0, true);
 	C->cr3 = BED_RAM;
-	assert_int_equal(x86_walk(C, LIN, ACC_READ, &x), RUN_EXIT);
+	assert_int_equal(walk(LIN, ACC_WRITE), EW);
+	assert_int_equal(bed.reads, 0);
+	assert_true(C->exc.cr2 == LIN);
+	assert_int_equal(x86_translate(C, LIN, &x), -ENOENT);
+}
+
+static void walk_leaves_tables_in_rom_alone(void **state)
+{
+	bed_long(0, true);
+	set_pte(1, P | W);
+	bed.rom = BED_PT;
+	assert_int_equal(walk(LIN, ACC_WRITE), OK);
+	assert_int_equal(bed.cmpxchgs, 0);
+	assert_false(x.dirty);
 }
 
 static void walk_protection_keys(void **state)
@@ -447,6 +461,7 @@ int main(void)
 		cmocka_unit_test(walk_starts_over_when_an_entry_changes),
 		cmocka_unit_test(walk_ends_when_an_entry_always_changes),
 		cmocka_unit_test(walk_tables_outside_ram),
+		cmocka_unit_test(walk_leaves_tables_in_rom_alone),
 		cmocka_unit_test(walk_protection_keys),
 		cmocka_unit_test(walk_five_levels),
 		cmocka_unit_test(walk_two_levels),

@@ -51,6 +51,7 @@ static struct {
 	int lock_depth;
 	unsigned int smm_left, gave_up;
 	u64 cr8, efer_msr;
+	u64 rom;		/* memory from here is read-only; 0: none is */
 	void (*on_cmpxchg)(u64 gpa);	/* another processor, just before */
 } bed;
 
@@ -175,8 +176,14 @@ static int bed_give_up(struct x86_cpu *c)
 
 static void bed_smm_left(struct x86_cpu *c) { bed.smm_left++; }
 
+static bool bed_in_ram(struct x86_cpu *c, u64 gpa, bool write)
+{
+	return gpa < BED_RAM && !(write && bed.rom && gpa >= bed.rom);
+}
+
 static const struct x86_env bed_env = {
-	.read = bed_read, .write = bed_write, .cmpxchg = bed_cmpxchg, .filled = bed_filled,
+	.read = bed_read, .write = bed_write, .cmpxchg = bed_cmpxchg, .in_ram = bed_in_ram,
+	.filled = bed_filled,
 	.flush = bed_flush, .mode_changed = bed_mode_changed, .pio = bed_pio,
 	.rdmsr = bed_rdmsr, .wrmsr = bed_wrmsr, .cpuid = bed_cpuid, .tsc = bed_tsc,
 	.get_cr8 = bed_get_cr8, .set_cr8 = bed_set_cr8,
