@@ -91,6 +91,8 @@ long vcpu_get_xsave(void *obj, void *arg)
 	if (have & XC_AVX)
 		for (u32 i = 0; i < 16; i++)
 			memcpy(area + XS_AVX + i * 16, &v->cpu.fpu.v[i].b[16], 16);
+	if (have & X86_XC_PKRU)
+		memcpy(area + X86_XSAVE_PKRU, &v->cpu.pkru, sizeof(v->cpu.pkru));
 	return 0;
 }
 
@@ -114,6 +116,8 @@ static void fill_initial(u8 *area, u64 given)
 		memcpy(area + FX_MXCSR, image + FX_MXCSR, 4);
 	if (!(given & XC_AVX))
 		memset(area + XS_AVX, 0, 256);
+	if (!(given & X86_XC_PKRU))
+		memset(area + X86_XSAVE_PKRU, 0, 8);
 }
 
 long vcpu_set_xsave(void *obj, void *arg)
@@ -138,6 +142,7 @@ long vcpu_set_xsave(void *obj, void *arg)
 		return err;
 	for (u32 i = 0; i < 16; i++)
 		memcpy(&v->cpu.fpu.v[i].b[16], area + XS_AVX + i * 16, 16);
+	memcpy(&v->cpu.pkru, area + X86_XSAVE_PKRU, sizeof(v->cpu.pkru));
 	state_written(v);
 	return 0;
 }

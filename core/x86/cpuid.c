@@ -19,8 +19,7 @@
 #define MAX_BASIC	0xdu
 #define MAX_EXT		0x80000021u
 #define MAX_KVM		0x40000001u
-#define XCR0_SUPPORTED	3u		/* x87, SSE */
-#define XSAVE_SIZE	576u		/* of those two: legacy area and header */
+#define XCR0_SUPPORTED	(3u | X86_XC_PKRU)	/* x87, SSE, PKRU */
 
 enum { EAX, EBX, ECX, EDX };
 
@@ -30,13 +29,14 @@ enum { EAX, EBX, ECX, EDX };
 #define F1_EDX	(B(0) | B(1) | B(2) | B(3) | B(4) | B(5) | B(6) | B(7) | B(8) | B(9) | \
 		 B(11) | B(12) | B(13) | B(14) | B(15) | B(16) | B(17) | B(19) | B(23) | \
 		 B(24) | B(25) | B(26))
-/* SSE3 PCLMUL SSSE3 CX16 SSE4.1 SSE4.2 x2APIC MOVBE POPCNT TSC-deadline AES
+/* SSE3 PCLMUL SSSE3 CX16 PCID SSE4.1 SSE4.2 x2APIC MOVBE POPCNT TSC-deadline AES
  * XSAVE RDRAND hypervisor */
-#define F1_ECX	(B(0) | B(1) | B(9) | B(13) | B(19) | B(20) | B(21) | B(22) | B(23) | \
-		 B(24) | B(25) | B(26) | B(30) | B(31))
-/* FSGSBASE TSC_ADJUST BMI1 SMEP BMI2 ERMS RDSEED ADX SMAP SHA */
-#define F7_EBX	(B(0) | B(1) | B(3) | B(7) | B(8) | B(9) | B(18) | B(19) | B(20) | B(29))
-#define F7_ECX	(B(2) | B(22))		/* UMIP RDPID */
+#define F1_ECX	(B(0) | B(1) | B(9) | B(13) | B(17) | B(19) | B(20) | B(21) | B(22) | \
+		 B(23) | B(24) | B(25) | B(26) | B(30) | B(31))
+/* FSGSBASE TSC_ADJUST BMI1 SMEP BMI2 ERMS INVPCID RDSEED ADX SMAP CLFLUSHOPT CLWB SHA */
+#define F7_EBX	(B(0) | B(1) | B(3) | B(7) | B(8) | B(9) | B(10) | B(18) | B(19) | B(20) | \
+		 B(23) | B(24) | B(29))
+#define F7_ECX	(B(2) | B(3) | B(22))	/* UMIP PKU RDPID */
 #define FD1_EAX	(B(0) | B(1) | B(2))	/* XSAVEOPT XSAVEC XGETBV1 */
 #define F7_EDX	B(4)			/* FSRM: string moves are the fastest copy */
 /* LAHF CR8-legacy ABM PREFETCHW */
@@ -93,10 +93,13 @@ static void leaf_basic(u32 leaf, u32 sub, u32 o[4])
 	case 0xd:
 		if (sub == 0) {
 			o[EAX] = XCR0_SUPPORTED;
-			o[EBX] = o[ECX] = XSAVE_SIZE;
+			o[EBX] = o[ECX] = x86_xsave_size(XCR0_SUPPORTED);
 		} else if (sub == 1) {
 			o[EAX] = FD1_EAX;
-			o[EBX] = XSAVE_SIZE;
+			o[EBX] = x86_xsave_compact(XCR0_SUPPORTED);
+		} else if (sub == 9) {
+			o[EAX] = 8;
+			o[EBX] = X86_XSAVE_PKRU;
 		}
 		break;
 	}
@@ -199,7 +202,7 @@ static const struct {
 	u32 leaf;
 	u8 subs;
 } listed[] = {
-	{ 0x0, 0 }, { 0x1, 0 }, { 0x5, 0 }, { 0x6, 0 }, { 0x7, 1 }, { 0xb, 1 }, { 0xd, 3 },
+	{ 0x0, 0 }, { 0x1, 0 }, { 0x5, 0 }, { 0x6, 0 }, { 0x7, 1 }, { 0xb, 1 }, { 0xd, 10 },
 	{ 0x40000000, 0 }, { 0x40000001, 0 },
 	{ 0x80000000, 0 }, { 0x80000001, 0 }, { 0x80000002, 0 }, { 0x80000003, 0 },
 	{ 0x80000004, 0 }, { 0x80000005, 0 }, { 0x80000006, 0 }, { 0x80000007, 0 },
@@ -213,7 +216,7 @@ int cpuid_supported(const struct engine *e, struct kvm_cpuid_entry2 *ent, u32 ma
 	for (u32 i = 0; i < ARRAY_SIZE(listed); i++)
 		for (u32 sub = 0; sub < listed[i].subs || !sub; sub++) {
 			supported_leaf(e, listed[i].leaf, sub, o);
-			/* Subleaf 2 of 0xd is there only with AVX. */
+			/* Those of 0xd are there with the component. */
 			if (sub > 1 && !o[EAX])
 				continue;
 			if (n >= max)
@@ -365,12 +368,6 @@ static const struct kvm_cpuid_entry2 *out_of_range(const struct vcpu *v, u32 lea
 	return cpuid_find(v, basic->eax, sub);
 }
 
-/* XSAVE area size for a set of components, in the standard format. */
-static u32 xsave_size(u64 components)
-{
-	return components & 4 ? X86_XSAVE_SIZE : XSAVE_SIZE;
-}
-
 static void set_bit32(u32 *word, u32 bit, bool on)
 {
 	*word = on ? *word | B(bit) : *word & ~B(bit);
@@ -389,9 +386,9 @@ static void runtime_bits(const struct vcpu *v, u32 leaf, u32 sub, u32 o[4])
 	} else if (leaf == 7 && !sub && o[ECX] & B(3)) {
 		set_bit32(&o[ECX], 4, c->cr4 & X86_CR4_PKE);
 	} else if (leaf == 0xd && !sub) {
-		o[EBX] = xsave_size(c->xcr0);
+		o[EBX] = x86_xsave_size(c->xcr0);
 	} else if (leaf == 0xd && sub == 1 && o[EAX] & (B(1) | B(3))) {
-		o[EBX] = xsave_size(c->xcr0 | c->xss);
+		o[EBX] = x86_xsave_compact(c->xcr0 | c->xss);
 	}
 }
 

@@ -225,7 +225,9 @@ EXEC(xsetbv)
 	if (!(c->cr4 & X86_CR4_OSXSAVE))
 		return exec_ud(c);
 	if (x86_has(c, XF_AVX))
-		ok |= 4;
+		ok |= X86_XC_AVX;
+	if (x86_has(c, XF_PKU))
+		ok |= X86_XC_PKRU;
 	/* x87 always; AVX only with SSE. */
 	if (c->cpl || (u32)c->gpr[X86_RCX] || val & ~(ok & X86_XCR0_ALL) || !(val & 1) ||
 	    (val & 6) == 4)

@@ -73,6 +73,8 @@ static int far_enter(struct x86_cpu *c, const struct far_op *f, u16 sel, u64 d, 
 	u64 sp = c->gpr[X86_RSP];
 	int r;
 
+	if (!(x86_desc_attr(d) & X86_SEG_L))
+		ip = (u32)ip;		/* to compatibility mode: cut, then checked */
 	if (!x86_ip_ok(c, x86_desc_attr(d), x86_desc_limit(d), ip))
 		return exec_gp0(c);
 	r = x86_desc_accessed(c, sel, &d);

@@ -35,8 +35,28 @@ struct x86_fpu {
 
 #define X86_XSAVE_LEGACY 512u	/* the FXSAVE image */
 #define X86_XSAVE_HEADER 64u
-#define X86_XSAVE_SIZE	(512u + 64u + 256u)	/* x87, SSE, AVX: standard format */
-#define X86_XCR0_ALL	7u	/* x87 | SSE | AVX: what the state can hold */
+#define X86_XSAVE_AVX	(512u + 64u)		/* where AVX is in the standard format, */
+#define X86_XSAVE_PKRU	(512u + 64u + 256u)	/* and PKRU, as on AMD processors */
+#define X86_XSAVE_SIZE	(X86_XSAVE_PKRU + 8u)
+#define X86_XC_AVX	(1u << 2)
+#define X86_XC_PKRU	(1u << 9)
+/* What the state can hold: x87 and SSE besides. */
+#define X86_XCR0_ALL	(3u | X86_XC_AVX | X86_XC_PKRU)
+
+/* Bytes of an XSAVE area with these components. */
+static inline u32 x86_xsave_size(u64 components)
+{
+	if (components & X86_XC_PKRU)
+		return X86_XSAVE_SIZE;
+	return components & X86_XC_AVX ? X86_XSAVE_PKRU : X86_XSAVE_AVX;
+}
+
+/* The compacted format leaves no holes. */
+static inline u32 x86_xsave_compact(u64 components)
+{
+	return X86_XSAVE_AVX + (components & X86_XC_AVX ? 256 : 0) +
+	       (components & X86_XC_PKRU ? 8 : 0);
+}
 
 void x86_fpu_reset(struct x86_fpu *f);	/* after RESET and FNINIT + MXCSR 1f80h */
 

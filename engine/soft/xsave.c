@@ -3,22 +3,23 @@
  * xsave.c - FXSAVE, XSAVE and their relatives, MXCSR, EMMS.
  * Sources: SDM vol. 1, "Managing State Using the XSAVE Feature Set"; vol. 2.
  *
- * Of the extended components only AVX exists, so the compacted format has it
- * where the standard one has.
+ * Of the extended components only AVX and PKRU exist, so the compacted format
+ * has AVX where the standard one has.
  */
 #include "engine/soft/sse.h"
 #include "engine/soft/x87.h"
 
 #define XS_X87		1u
 #define XS_SSE		2u
-#define XS_AVX		4u
+#define XS_AVX		X86_XC_AVX
+#define XS_PKRU		X86_XC_PKRU
 #define XS_COMPACT	(1ull << 63)
 
 #define AT_MXCSR	24u
 #define AT_ST		32u
 #define AT_XMM		160u
 #define AT_HEADER	X86_XSAVE_LEGACY
-#define AT_AVX		(AT_HEADER + X86_XSAVE_HEADER)
+#define AT_AVX		X86_XSAVE_AVX
 
 #define MXCSR_VALID	0xffffu
 #define MXCSR_INIT	0x1f80u
@@ -227,9 +228,10 @@ static u64 xs_request(const struct x86_cpu *c)
 }
 
 /* XINUSE: components that are not in their initial state. */
-static u64 xs_in_use(const struct x86_fpu *f)
+static u64 xs_in_use(const struct x86_cpu *c)
 {
-	u64 low = 0, high = 0, st = 0, r = 0;
+	const struct x86_fpu *f = &c->fpu;
+	u64 low = 0, high = 0, st = 0, r = c->pkru ? XS_PKRU : 0;
 
 	for (unsigned int i = 0; i < 16; i++) {
 		low |= f->v[i].q[0] | f->v[i].q[1];
@@ -243,8 +245,8 @@ static u64 xs_in_use(const struct x86_fpu *f)
 	return r | (low ? XS_SSE : 0) | (high ? XS_AVX : 0);
 }
 
-/* Store the parts; everything was probed. mxcsr: so is MXCSR. */
-static int xs_store(const struct area *a, u64 parts, bool mxcsr)
+/* Store the parts; everything was probed. mxcsr: so is MXCSR. pkru_at: where PKRU goes. */
+static int xs_store(const struct area *a, u64 parts, bool mxcsr, unsigned int pkru_at)
 {
 	u8 image[256];
 	int r = RUN_OK;
@@ -269,30 +271,36 @@ static int xs_store(const struct area *a, u64 parts, bool mxcsr)
 			memcpy(image + 16 * i, &a->c->fpu.v[i].q[2], 16);
 		r = area_store(a, AT_AVX, image, 16 * a->regs);
 	}
+	if (!r && parts & XS_PKRU) {
+		put(image, a->c->pkru, 8);
+		r = area_store(a, pkru_at, image, 8);
+	}
 	return r;
 }
 
-static int xs_begin(struct area *a, struct x86_cpu *c, const struct x86_insn *in, u64 want)
+static int xs_begin(struct area *a, struct x86_cpu *c, const struct x86_insn *in,
+		    unsigned int size)
 {
 	int r = area_init(a, c, in, 64);
 
 	if (!r)
-		r = x86_probe(c, a->seg, a->ea, want & XS_AVX ? X86_XSAVE_SIZE : AT_AVX, true);
+		r = x86_probe(c, a->seg, a->ea, size, true);
 	return r;
 }
 
 static int save_standard(struct x86_cpu *c, const struct x86_insn *in, bool optimized)
 {
-	u64 want = xs_request(c), used = xs_in_use(&c->fpu), bv;
+	u64 want = xs_request(c), used = xs_in_use(c), bv;
 	struct area a;
 	int r = xs_check(c, optimized ? XF_XSAVEOPT : XF_XSAVE, false);
 
 	if (!r)
-		r = xs_begin(&a, c, in, want);
+		r = xs_begin(&a, c, in, x86_xsave_size(want));
 	if (!r)
 		r = area_load(&a, AT_HEADER, &bv, 8);
 	if (!r)
-		r = xs_store(&a, optimized ? want & used : want, want & (XS_SSE | XS_AVX));
+		r = xs_store(&a, optimized ? want & used : want, want & (XS_SSE | XS_AVX),
+			     X86_XSAVE_PKRU);
 	if (r)
 		return r;
 	bv = (bv & ~want) | (want & used);
@@ -301,16 +309,17 @@ static int save_standard(struct x86_cpu *c, const struct x86_insn *in, bool opti
 
 static int save_compact(struct x86_cpu *c, const struct x86_insn *in, bool supervisor)
 {
-	u64 want = xs_request(c), used = xs_in_use(&c->fpu), header[2];
+	u64 want = xs_request(c), used = xs_in_use(c), header[2];
 	struct area a;
 	int r = xs_check(c, supervisor ? XF_XSAVES : XF_XSAVEC, supervisor);
 
 	if (c->fpu.mxcsr != MXCSR_INIT)
 		used |= XS_SSE;
 	if (!r)
-		r = xs_begin(&a, c, in, want);
+		r = xs_begin(&a, c, in, x86_xsave_compact(want));
 	if (!r)
-		r = xs_store(&a, want & used, want & used & XS_SSE);
+		r = xs_store(&a, want & used, want & used & XS_SSE,
+			     x86_xsave_compact(want) - 8);
 	if (r)
 		return r;
 	header[0] = want & used;
@@ -341,6 +350,30 @@ static bool header_valid(const struct x86_cpu *c, const u64 h[8], bool superviso
 	return !supervisor && !(h[0] & ~xcr0) && !h[1] && !h[2];
 }
 
+/* Load the extended components; the header has been checked. */
+static int xs_load(const struct area *a, const u64 *h, u64 have, u8 image[X86_XSAVE_SIZE])
+{
+	unsigned int at = h[1] & XS_COMPACT ? x86_xsave_compact(h[1]) - 8 : X86_XSAVE_PKRU;
+	int r = RUN_OK;
+
+	if (have & XS_AVX)
+		r = area_load(a, AT_AVX, image + AT_AVX, 256);
+	if (!r && have & XS_PKRU)
+		r = area_load(a, at, image + X86_XSAVE_PKRU, 8);
+	return r;
+}
+
+/* Cached permissions include the old keys'. */
+static int set_pkru(struct x86_cpu *c, u32 pkru)
+{
+	if (pkru == c->pkru)
+		return RUN_OK;
+	c->pkru = pkru;
+	if (c->env->flush)
+		c->env->flush(c, X86_FLUSH_ALL, 0);
+	return RUN_END;
+}
+
 /* Everything is loaded and checked before anything changes. */
 static int xs_restore(struct x86_cpu *c, const struct x86_insn *in, bool supervisor)
 {
@@ -361,11 +394,9 @@ static int xs_restore(struct x86_cpu *c, const struct x86_insn *in, bool supervi
 		return x86_raise_err(c, X86_GP, 0);
 	have = h[0] & want;
 	compact = h[1] & XS_COMPACT;
-	if (have & XS_AVX) {
-		r = area_load(&a, AT_AVX, image + AT_AVX, 256);
-		if (r)
-			return r;
-	}
+	r = xs_load(&a, h, have, image);
+	if (r)
+		return r;
 	load_mxcsr = want & (compact ? XS_SSE : XS_SSE | XS_AVX);
 	if (load_mxcsr && (!compact || have & XS_SSE))
 		mxcsr = get(image + AT_MXCSR, 4);
@@ -381,6 +412,8 @@ static int xs_restore(struct x86_cpu *c, const struct x86_insn *in, bool supervi
 		vec_from_image(&a, 0, have & XS_SSE ? image + AT_XMM : NULL);
 	if (want & XS_AVX)
 		vec_from_image(&a, 1, have & XS_AVX ? image + AT_AVX : NULL);
+	if (want & XS_PKRU)
+		return set_pkru(c, have & XS_PKRU ? get(image + X86_XSAVE_PKRU, 4) : 0);
 	return RUN_OK;
 }
 

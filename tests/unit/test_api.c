@@ -527,12 +527,15 @@ static void fpu_and_xsave_round_trip(void **state)
 
 	assert_int_equal(vcpu_call(KVM_GET_XSAVE, &x), 0);
 	memcpy(&bv, (u8 *)&x + 512, 8);
-	assert_int_equal(bv, 3);
+	assert_int_equal(bv, 0x203);
+	v->cpu.pkru = 0;
+	((u8 *)&x)[832] = 0x54;			/* PKRU */
 	assert_int_equal(((u8 *)&x)[160 + 3 * 16 + 7], 0x42);
 	((u8 *)&x)[160] = 9;
 	assert_int_equal(vcpu_call(KVM_SET_XSAVE, &x), 0);
 	assert_int_equal(vcpu_call(KVM_GET_XSAVE2, &y), 0);
 	assert_memory_equal(&x, &y, sizeof(x));
+	assert_int_equal(v->cpu.pkru, 0x54);
 }
 
 static void xsave_refuses_bad_headers(void **state)

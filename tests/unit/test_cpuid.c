@@ -129,6 +129,11 @@ static void xsave_size_follows_xcr0(void **state)
 	assert_int_equal(reg(0xd, 0, B), 576);
 	v->cpu.xcr0 = 7;
 	assert_int_equal(reg(0xd, 0, B), 832);
+	v->cpu.xcr0 = 0x203;
+	assert_int_equal(reg(0xd, 0, B), 840);
+	assert_int_equal(reg(0xd, 1, B), 584);
+	assert_int_equal(reg(0xd, 9, A), 8);
+	assert_int_equal(reg(0xd, 9, B), 832);
 }
 
 static void unknown_leaf_is_zero_on_amd(void **state)

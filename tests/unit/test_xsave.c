@@ -236,6 +236,37 @@ static void other_modes_have_eight_registers(void **state)
 	assert_int_equal(bed_get(AVX + 8 * 16, 8), 0xeeeeeeeeeeeeeeee);
 }
 
+static void pkru_is_a_component(void **state)
+{
+	C->xcr0 = 0x203;
+	C->pkru = 0x55555554;
+	set_request(0x200);
+	memset(bed.ram + AREA, 0, 1024);
+	RUN(0x0f, 0xae, 0x23);
+	assert_int_equal(bed_get(AREA + 832, 8), 0x55555554);
+	assert_int_equal(bed_get(BV, 8), 0x200);
+	/* Unchanged: no translation need go. */
+	RUN(0x0f, 0xae, 0x2b);
+	C->pkru = 3;
+	assert_int_equal(FX(0x0f, 0xae, 0x2b), RUN_END);
+	assert_int_equal(C->pkru, 0x55555554);
+	bed_put64(BV, 0);			/* initial: all keys open */
+	assert_int_equal(FX(0x0f, 0xae, 0x2b), RUN_END);
+	assert_int_equal(C->pkru, 0);
+
+	C->pkru = 0x30;
+	RUN(0x0f, 0xc7, 0x23);
+	assert_int_equal(bed_get(COMP, 8), COMPACT | 0x200);
+	assert_int_equal(bed_get(AREA + 576, 8), 0x30);
+	C->xcr0 = 0x207;
+	set_request(0x204);
+	RUN(0x0f, 0xc7, 0x23);
+	assert_int_equal(bed_get(AREA + 832, 8), 0x30);
+	C->pkru = 0;
+	assert_int_equal(FX(0x0f, 0xae, 0x2b), RUN_END);
+	assert_int_equal(C->pkru, 0x30);
+}
+
 /* The host's processor: restore an image, save it again with insn. */
 static bool host_has(unsigned int eax_bit)
 {
@@ -327,6 +358,7 @@ int main(void)
 		BOTH(fxrstor_refuses_reserved_mxcsr_bits),
 		BOTH(images_have_to_be_aligned),
 		BOTH(who_may_save),
+		BOTH(pkru_is_a_component),
 		BOTH(xsave_touches_only_what_is_asked),
 		BOTH(initial_components_are_not_in_use),
 		BOTH(xrstor_initializes_what_is_not_there),
