@@ -37,6 +37,22 @@ static int raise_gate(struct x86_cpu *c, const struct delivery *d, u8 vec)
 	return x86_raise_err(c, vec, d->ev->vector * 8u | ERR_IDT | d->ext);
 }
 
+/* The fault is the first push's that meets the page: the highest slot's. */
+static int push_fault(struct x86_cpu *c, const struct x86_frame *f, u64 lin, int r)
+{
+	unsigned int i;
+
+	for (i = f->k; r == RUN_FAULT && c->exc.vector == X86_PF && i--; ) {
+		u64 slot = lin + i * f->size;
+
+		if (!((slot ^ c->exc.cr2) & X86_PAGE_MASK)) {
+			c->exc.cr2 = slot;
+			break;
+		}
+	}
+	return r;
+}
+
 /*
  * The frame as bytes, lowest address first. Stack pointers that wrap inside
  * the segment are legal in 16-bit code, so such a frame is written in slots.
@@ -55,11 +71,12 @@ int x86_frame_push(struct x86_cpu *c, const struct x86_frame *f, const struct x8
 	if (flat) {
 		if (!x86_canonical(c, at) || !x86_canonical(c, at + n - 1))
 			return x86_raise_err(c, X86_SS_EXC, ss_err);
-		r = x86_lin_write(c, at, buf, n, access);
+		r = push_fault(c, f, at, x86_lin_write(c, at, buf, n, access));
 	} else if (at + n - 1 <= mask) {
 		if (!x86_seg_allows(c, ss, at, n, true))
 			return x86_raise_err(c, X86_SS_EXC, ss_err);
-		r = x86_lin_write(c, (u32)(base + at), buf, n, access);
+		r = push_fault(c, f, (u32)(base + at),
+			       x86_lin_write(c, (u32)(base + at), buf, n, access));
 	} else {
 		for (i = 0; i < f->k; i++)
 			if (!x86_seg_allows(c, ss, (at + i * f->size) & mask, f->size, true))

@@ -161,7 +161,7 @@ EXEC(lar)
 		return r;
 	set_zf(c, d);
 	if (d)
-		x86_reg_set(c, in->reg, in->opsize, d >> 32 & 0x00f0ff00);
+		x86_reg_set(c, in->reg, in->opsize, d >> 32 & 0x00ffff00);
 	return RUN_OK;
 }
 

@@ -69,7 +69,7 @@ static int translate(struct x86_cpu *c, u64 lin, unsigned int access, u64 *gpa)
 	if (unlikely(r))
 		return r;
 	*gpa = x.gpa;
-	if (c->env->filled && !c->ac_check)
+	if (c->env->filled)
 		c->env->filled(c, &x);
 	return RUN_OK;
 }

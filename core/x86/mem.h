@@ -194,7 +194,8 @@ static __always_inline void x86_sp_set(struct x86_cpu *c, u64 v)
 {
 	u64 m = x86_sp_mask(c);
 
-	c->gpr[X86_RSP] = (c->gpr[X86_RSP] & ~m) | (v & m);
+	/* Like every 32-bit result ESP is stored zero-extended. */
+	c->gpr[X86_RSP] = (c->gpr[X86_RSP] & (u32)~m) | (v & m);
 }
 
 #endif

@@ -123,6 +123,8 @@ void x86_segs_drop(struct x86_cpu *c)
 	for (i = 0; i < ARRAY_SIZE(segs); i++) {
 		struct x86_seg *s = &c->seg[segs[i]];
 
+		if (x86_sel_null(s->sel))	/* its RPL goes */
+			s->sel = 0;
 		if (s->attr & X86_SEG_UNUSABLE || x86_attr_conforming(s->attr) ||
 		    x86_attr_dpl(s->attr) >= c->cpl)
 			continue;

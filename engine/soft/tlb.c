@@ -113,6 +113,11 @@ static bool fill_writable(struct vcpu *v, const struct x86_xlat *x,
 	return x->dirty && x->writable && !sl->dirty && page && !(READ_ONCE(*page) & PAGE_CODE);
 }
 
+static bool own_bank(const struct soft_vcpu *s, const struct x86_tlb *t)
+{
+	return t >= s->bank && t < s->bank + BANK_COUNT;
+}
+
 void soft_filled(struct vcpu *v, const void *xlat)
 {
 	const struct x86_xlat *x = xlat;
@@ -129,6 +134,13 @@ void soft_filled(struct vcpu *v, const void *xlat)
 	page = soft_page_word(v->vm, vcpu_as(v), x->gpa, &sl);
 	if (!sl)
 		return;
+	/* Accesses stay slow while alignment is checked: the TLB is not ours
+	 * then. What they do to code has to be known all the same. */
+	if (unlikely(!(x->access & ACC_IMPLICIT) && !own_bank(s, v->cpu.tlb))) {
+		if (x->access & ACC_WRITE && page)
+			page_written(s, page);
+		return;
+	}
 	e = x86_tlb_entry(x->access & ACC_IMPLICIT ? &s->bank[BANK_SYS] : v->cpu.tlb, lin);
 	s->dtlb_fills++;
 	if (e->rd != lin)

@@ -106,7 +106,10 @@ HANDLER(do_ffree)	/* FFREEP too, which pops */
 
 HANDLER(do_fnop)
 {
-	return x87_off(c) ? x87_denied(c) : RUN_OK;
+	if (x87_off(c))
+		return x87_denied(c);
+	x87_note(c, in, 0);	/* not a control instruction */
+	return RUN_OK;
 }
 
 static x86_exec_fn exec_stack(const struct x86_insn *in)

@@ -4,12 +4,16 @@
 
 #define FLAGS_SEEN (X86_F_ARITH | X86_F_DF | X86_F_AC | X86_F_NT | X86_F_ID)
 
-/* In an FXSAVE image: what depends on the instruction pointer is left out. */
+/*
+ * In an FXSAVE image. FOP, FDP and the selectors are left out: processors store
+ * them after unmasked exceptions only (CPUID's FDP_EXCPTN_ONLY), or not at all.
+ * How many bits FIP keeps depends on the width of linear addresses.
+ */
 static bool fx_equal(const u8 *a, const u8 *b)
 {
 	unsigned int i;
 
-	if (memcmp(a, b, 5) || memcmp(a + 24, b + 24, 4))
+	if (memcmp(a, b, 5) || memcmp(a + 8, b + 8, 6) || memcmp(a + 24, b + 24, 4))
 		return false;
 	for (i = 0; i < 8; i++)
 		if (memcmp(a + 32 + 16 * i, b + 32 + 16 * i, 10))
@@ -27,82 +31,8 @@ static bool err_equal(const struct state *n, const struct state *m)
 
 static bool exc_equal(const struct state *n, const struct state *m)
 {
-	if (n->vector == -1 || m->vector != -1)
-		return n->vector == m->vector && err_equal(n, m) &&
-		       (n->vector != X86_PF || n->cr2 == m->cr2);
-	/* The model went somewhere that the processor could not fetch from. */
-	if (n->rip != m->rip)
-		return false;
-	return n->vector == X86_UD || (n->vector == X86_PF && n->cr2 == n->rip + code_base()) ||
-	       n->vector == X86_GP;
-}
-
-static bool memory_fault(const struct state *s)
-{
-	return s->vector == X86_PF || s->vector == X86_GP || s->vector == X86_AC ||
-	       s->vector == X86_SS_EXC || s->vector == X86_XM;
-}
-
-/* A stale address in memory led behind the block's end, or into the stubs. */
-static bool strayed(const struct block *b, const struct state *m)
-{
-	u64 lin = m->rip + code_base();
-
-	return m->vector == -1 &&
-	       (lin - CODE_LIN < PAD_LIN - CODE_LIN + EXIT_LEN || lin - PAD8_LIN < EXIT_LEN ||
-		(lin > START_LIN + b->len && lin < START_LIN + b->len + EXIT_LEN));
-}
-
-void excuse(const struct block *b, const struct state *n, struct state *m)
-{
-	static const u8 str[3] = { X86_RCX, X86_RSI, X86_RDI };
-	unsigned int i;
-
-	/* The return address is pushed before the target turns out to be bad. */
-	for (i = 0; i < b->n; i++)
-		if (b->op[i] == OP_call_ind && n->vector == X86_GP && m->vector == X86_GP)
-			memcpy(model_data(), native_data(), RW_SIZE);
-	/* A fault leaves the registers switched from x87 to MMX, or not. */
-	if (b->mmx && memory_fault(n) && n->vector == m->vector)
-		memcpy(m->fx, n->fx, 160);
-	/* XSAVEC may touch only the parts that it writes, or all. */
-	if (strayed(b, m) || n->vector == X86_DB ||
-	    (b->area && n->vector == -1 && memory_fault(m))) {
-		*m = *n;
-		memcpy(model_data(), native_data(), RW_SIZE);
-		return;
-	}
-	/* Which end of 512 bytes is looked at first is the processor's affair. */
-	if ((b->skip_mem || b->area) && memory_fault(n) && memory_fault(m)) {
-		m->vector = n->vector;
-		m->cr2 = n->cr2;
-		m->err = n->err;
-	}
-	/* Some clear the upper halves although nothing was counted. */
-	for (i = 0; b->rep32 && i < 3; i++)
-		if ((u32)m->gpr[str[i]] == n->gpr[str[i]])
-			m->gpr[str[i]] = n->gpr[str[i]];
-	/* An access may wrap around at the end of a segment of 4 GiB. */
-	if (diff_bits == 32 && n->vector == X86_PF && n->cr2 > 0xffffff00 &&
-	    (m->vector == X86_GP || m->vector == X86_SS_EXC)) {
-		m->vector = n->vector;
-		m->err = n->err;
-		m->cr2 = n->cr2;
-	}
-	/* BOUND: the lower bound may be enough to know. */
-	if (n->vector == X86_BR && memory_fault(m))
-		*m = *n;
-	/* POPA: what was popped before the fault is in the registers, or not. */
-	for (i = 0; i < b->n; i++)
-		if (b->op[i] == OP_popa && memory_fault(n) && n->vector == m->vector)
-			memcpy(m->gpr, n->gpr, sizeof(m->gpr));
-	/* Whether 16 bytes are checked for alignment depends on the model, and so
-	 * does what comes first, this check or the limit. */
-	if ((n->vector == X86_AC) != (m->vector == X86_AC) &&
-	    (b->wide || (memory_fault(n) && memory_fault(m)))) {
-		*m = *n;
-		memcpy(model_data(), native_data(), RW_SIZE);
-	}
+	return n->vector == m->vector && err_equal(n, m) &&
+	       (n->vector != X86_PF || n->cr2 == m->cr2);
 }
 
 static bool gpr_equal(const struct state *n, const struct state *m)
@@ -111,8 +41,21 @@ static bool gpr_equal(const struct state *n, const struct state *m)
 
 	if (diff_bits == 64)
 		return !memcmp(n->gpr, m->gpr, sizeof(n->gpr));
+	if (diff_bits == 32 && n->gpr[X86_RSP] != m->gpr[X86_RSP])
+		return false;
 	for (i = 0; i < 8; i++)
 		if ((u32)n->gpr[i] != (u32)m->gpr[i])
+			return false;
+	return true;
+}
+
+/* A return to user mode, after any interrupt, clears a null selector's RPL. */
+static bool sel_equal(const struct state *n, const struct state *m)
+{
+	unsigned int i;
+
+	for (i = 0; i < 6; i++)
+		if ((n->sel[i] < 4 ? 0 : n->sel[i]) != (m->sel[i] < 4 ? 0 : m->sel[i]))
 			return false;
 	return true;
 }
@@ -121,6 +64,7 @@ bool state_equal(const struct block *b, const struct state *n, const struct stat
 {
 	return gpr_equal(n, m) && n->rip == m->rip &&
 	       n->fsbase == m->fsbase && n->gsbase == m->gsbase &&
+	       sel_equal(n, m) &&
 	       !((n->flags ^ m->flags) & FLAGS_SEEN & ~undef) && exc_equal(n, m) &&
 	       fx_equal(n->fx, m->fx);
 }
@@ -129,6 +73,8 @@ static const char *const reg_names[16] = {
 	"rax", "rcx", "rdx", "rbx", "rsp", "rbp", "rsi", "rdi",
 	"r8", "r9", "r10", "r11", "r12", "r13", "r14", "r15",
 };
+
+static const char *const seg_names[6] = { "es", "cs", "ss", "ds", "fs", "gs" };
 
 /* Print everything, not only what changed or differs. */
 bool report_all;
@@ -170,6 +116,8 @@ static void report_fx(const struct state *in, const struct state *n, const struc
 	printf("  fcw/fsw/ftw: before %04x %04x %02x, native %04x %04x %02x, model %04x %04x %02x\n",
 	       *(u16 *)in->fx, *(u16 *)(in->fx + 2), in->fx[4], *(u16 *)n->fx,
 	       *(u16 *)(n->fx + 2), n->fx[4], *(u16 *)m->fx, *(u16 *)(m->fx + 2), m->fx[4]);
+	printf("  fip: before %llx, native %llx, model %llx\n", *(unsigned long long *)(in->fx + 8),
+	       *(unsigned long long *)(n->fx + 8), *(unsigned long long *)(m->fx + 8));
 	memcpy(&v[0], in->fx + 24, 4);
 	memcpy(&v[1], n->fx + 24, 4);
 	memcpy(&v[2], m->fx + 24, 4);
@@ -195,9 +143,13 @@ void report(const struct block *b, const struct state *in, const struct state *n
 	line("flags", in->flags, n->flags & FLAGS_SEEN & ~undef, m->flags & FLAGS_SEEN & ~undef);
 	line("fsbase", in->fsbase, n->fsbase, m->fsbase);
 	line("gsbase", in->gsbase, n->gsbase, m->gsbase);
+	for (i = 0; i < 6; i++)
+		line(seg_names[i], in->sel[i], n->sel[i], m->sel[i]);
 	printf("  exception: native %d err %x cr2 %llx, model %d err %x cr2 %llx\n", n->vector,
 	       n->err, (unsigned long long)n->cr2, m->vector, m->err, (unsigned long long)m->cr2);
 	report_fx(in, n, m);
+	if (memcmp(native_code() + START_OFF, model_code() + START_OFF, b->len))
+		bytes("code", b->code, native_code() + START_OFF, model_code() + START_OFF, b->len);
 	for (i = 0; i < RW_SIZE; i += 8) {
 		u64 x, y;
 

@@ -53,6 +53,22 @@ static inline u64 code_base(void)
 #define START_IP	(START_LIN - code_base())
 #define SEL_DATA16	0x07		/* LDT entries 0 and 1 */
 #define SEL_CODE16	0x0f
+/* Linux's GDT, as programs see it. */
+#define SEL_CODE32	0x23
+#define SEL_DATA	0x2b
+#define SEL_CODE64	0x33
+#define SEL_PERCPU	0x7b		/* its limit tells the processor's number */
+#define GDT_ENTRIES	16u
+
+static inline u16 data_sel(void)
+{
+	return diff_bits == 64 ? 0 : diff_bits == 32 ? SEL_DATA : SEL_DATA16;
+}
+
+static inline u16 code_sel(void)
+{
+	return diff_bits == 64 ? SEL_CODE64 : diff_bits == 32 ? SEL_CODE32 : SEL_CODE16;
+}
 
 /* Known to native_asm.S by offset. */
 struct state {
@@ -63,7 +79,8 @@ struct state {
 	s32 vector;		/* 160; -1: none */
 	u32 err;
 	u64 cr2;
-	u64 pad[2];
+	u16 sel[6];		/* 176: by enum x86_segreg; CS only after a fault */
+	u32 pad;
 	u8 fx[512];		/* 192 */
 } __attribute__((aligned(64)));
 
@@ -76,6 +93,13 @@ struct block {
 	unsigned int len;
 	unsigned int n;		/* instructions that were asked for */
 	u16 op[MAX_INSNS];
+	u16 at[MAX_INSNS];	/* where it begins */
+	u8 class[MAX_INSNS];
+	struct x86_insn last;	/* what may leave flags undefined at the end */
+	bool cs_read;		/* one reads data by CS */
+	bool segments;		/* one looks at descriptors */
+	bool loop;		/* runs several times */
+	bool smc;		/* changes itself */
 	bool mmx;		/* one of them uses MMX registers */
 	bool rep32;		/* one is a repeated string instruction with 67 */
 	bool area;		/* one saves or loads the FPU state */
@@ -91,19 +115,38 @@ int native_init(void);
 void native_protect(void);		/* makes the last data page read-only */
 u8 *native_data(void);			/* DATA_SIZE, writable */
 u8 *native_code(void);			/* CODE_SIZE, writable alias */
+u32 native_percpu_limit(void);		/* of SEL_PERCPU on this processor, now */
 void native_run(const struct block *b, const struct state *in, struct state *out);
 /* False when the code ran too long and was stopped. */
 bool native_ok(void);
 extern const u8 nat_exit[];
 
-/* model.c */
-int model_init(void);
+/* machine.c: the guest that both ways to run the model share */
+struct machine {
+	u8 *ram;
+	struct vm *vm;
+	struct vcpu *v;		/* the software engine's */
+	struct x86_cpu *core;	/* one of its own, for the core without an engine */
+};
+extern struct machine machine;
+int machine_init(void);
 u8 *model_data(void);
-/* tlb: fill the data TLB as usual, else make every access take the slow path.
- * Flags that came out undefined are set in *undef. */
-void model_run(const struct block *b, const struct state *in, struct state *out,
-	       bool tlb, u64 *undef);
+u8 *model_code(void);
+/* Ready to enter user mode. */
+void machine_enter(struct x86_cpu *c, const struct block *b, const struct state *in);
+/* After an exception led to the supervisor: what a program would see. */
+void machine_left(struct x86_cpu *c, const struct block *b, struct state *out);
+void machine_percpu_limit(u32 limit);
+
+/* model.c */
+enum how { HOW_CORE, HOW_BLOCKS };	/* the core alone, or the engine's blocks */
+/* Flags that came out undefined are set in *undef. Returns how many instructions
+ * were executed. */
+u64 model_run(enum how how, const struct block *b, const struct state *in, struct state *out,
+	      u64 *undef);
+void model_tick(void);			/* from the timer's signal handler */
 extern bool model_no_fpu;
+extern u64 executed[OP_COUNT];		/* by HOW_CORE */
 
 /* gen.c */
 /* not_regex may be NULL. */
@@ -119,6 +162,8 @@ void reject_run(u64 count);
 
 /* rules.c: what is worth running, and what is not defined */
 bool rule_runs(const struct x86_insn *in);
+/* Why an operation is never run, or NULL. */
+const char *rule_excluded(unsigned int op);
 u64 rule_undefined_flags(const struct x86_insn *in, const struct x86_cpu *c);
 /* The result itself is undefined with these operands. */
 bool rule_undefined_result(const struct x86_insn *in, const struct x86_cpu *c);
@@ -129,10 +174,24 @@ bool rule_fpu_area(const struct x86_insn *in);
 
 /* compare.c */
 bool state_equal(const struct block *b, const struct state *n, const struct state *m, u64 undef);
-/* Make the model's state and memory agree where processors differ. */
-void excuse(const struct block *b, const struct state *n, struct state *m);
 extern bool report_all;
 void report(const struct block *b, const struct state *in, const struct state *n,
 	    const struct state *m, u64 undef);
+
+/* excuse.c */
+/* Make the model's state and memory agree where processors differ. */
+void excuse(const struct block *b, const struct state *n, struct state *m);
+void excuse_report(void);
+u64 excuses_of(unsigned int op);
+
+/* count.c: what was run */
+enum class {
+	CLASS_INT, CLASS_STRING, CLASS_BRANCH, CLASS_SYSTEM, CLASS_X87, CLASS_MMX, CLASS_SSE,
+	CLASS_CRYPTO, CLASS_COUNT
+};
+enum class class_of(const struct x86_insn *in);
+void count_test(enum how how, const struct block *b, const struct state *n, u64 insns, bool ok);
+void count_report(bool table);
+u64 count_bad(unsigned int op);
 
 #endif

@@ -21,6 +21,8 @@ struct gen {
 	bool first;		/* registers may still be set in s */
 	u8 pre[64];		/* code that sets registers, to come before */
 	unsigned int pre_len;
+	unsigned int skip_at;	/* a forward branch's displacement to fill in, or 0 */
+	u8 skip_size;
 };
 
 static void set_reg(struct gen *g, unsigned int r, u64 v)
@@ -181,6 +183,38 @@ static void aim(struct gen *g, struct enc *e, u64 ea)
 	}
 }
 
+/* Selectors that there are, and some that there are not. */
+static u16 rnd_selector(void)
+{
+	static const u16 sels[] = { 0, 0, 3, SEL_DATA, SEL_DATA, SEL_DATA16, SEL_DATA16, SEL_CODE16,
+				    SEL_CODE32, SEL_CODE64, SEL_DATA & ~3, 0x10, 0x1b, 0x43, 0x53,
+				    SEL_PERCPU, 0x17, 0x83 };
+
+	return one_in(8) ? rnd() : sels[rnd_below(ARRAY_SIZE(sels))];
+}
+
+/* Mostly a selector that stays in the present kind of code. */
+static u16 rnd_code_selector(void)
+{
+	u16 s = rnd_selector();
+
+	return one_in(3) && s != SEL_CODE16 && s != SEL_CODE32 && s != SEL_CODE64 ? s : code_sel();
+}
+
+/* An offset, a selector and what else IRET pops, in memory. */
+static void poke_far(u64 ea, unsigned int opsize, bool iret)
+{
+	u64 v[5] = { rnd_code_target(MAX_CODE), rnd_code_selector(),
+		     (rnd() & ~(u64)X86_F_TF & 0x244fd7) | X86_F_1 | X86_F_IF,
+		     rnd_data(8, 64), diff_bits == 64 ? SEL_DATA : data_sel() };
+	unsigned int i;
+
+	if (one_in(16))
+		v[4] = rnd_selector();
+	for (i = 0; i < (iret ? 5 : 2); i++)
+		poke(ea + i * opsize, &v[i], i == 1 && !iret ? 2 : opsize);
+}
+
 static void fill_memory(struct gen *g, const struct x86_insn *in, u64 lin)
 {
 	u8 v[32], area[832];
@@ -199,6 +233,19 @@ static void fill_memory(struct gen *g, const struct x86_insn *in, u64 lin)
 	if (in->op == OP_ldmxcsr && !one_in(4)) {
 		mxcsr = rnd_mxcsr();
 		poke(lin, &mxcsr, 4);
+	}
+	switch (in->op) {
+	case OP_mov_to_seg: case OP_verr: case OP_verw: case OP_lar: case OP_lsl:
+		t = rnd_selector();
+		poke(lin, &t, 2);
+		break;
+	case OP_lss: case OP_lds: case OP_les: case OP_lfs: case OP_lgs:
+		t = rnd_selector();
+		poke(lin + in->opsize, &t, 2);
+		break;
+	case OP_call_far_ind: case OP_jmp_far_ind:
+		poke_far(lin, in->opsize, false);
+		break;
 	}
 	if ((in->op == OP_jmp_ind || in->op == OP_call_ind) && !one_in(8)) {
 		t = rnd_code_target(MAX_CODE);
@@ -225,6 +272,28 @@ static void place_memory(struct gen *g, struct enc *e)
 	lin = pick_address(in);
 	fill_memory(g, in, lin);
 	aim(g, e, lin - seg_base(g, in));
+}
+
+static void place_selector(struct gen *g, const struct x86_insn *in)
+{
+	u64 sp = g->s->gpr[X86_RSP];
+	u16 sel = rnd_selector();
+
+	switch (in->op) {
+	case OP_mov_to_seg: case OP_verr: case OP_verw: case OP_lldt: case OP_ltr: case OP_arpl:
+	case OP_lar: case OP_lsl:
+		if (!(in->flags & IN_MEM))
+			set_reg(g, in->rm / 8, (rnd() & ~0xffffull) | sel);
+		break;
+	case OP_pop_seg:
+		if (g->first)
+			poke(sp, &sel, 2);
+		break;
+	case OP_ret_far: case OP_iret:
+		if (g->first)
+			poke_far(sp, in->opsize, in->op == OP_iret);
+		break;
+	}
 }
 
 /* Registers with a fixed role. */
@@ -276,7 +345,7 @@ static void place_implicit(struct gen *g, struct enc *e)
 }
 
 /* Relative branches: the displacement is the last bytes. */
-static void place_branch(struct gen *g, struct enc *e)
+static void place_branch(struct gen *g, struct enc *e, bool last)
 {
 	const struct x86_insn *in = &e->in;
 	u64 next = START_IP + g->b->len + g->pre_len + in->len, to;
@@ -285,14 +354,27 @@ static void place_branch(struct gen *g, struct enc *e)
 		    in->op == OP_loopne;
 	s32 d;
 
-	if (in->form != FORM_I || !(in->flags & IN_BRANCH) || in->op == OP_ret)
+	if (in->op == OP_jmp_far || in->op == OP_call_far) {	/* offset, selector */
+		u64 far = rnd_code_target(MAX_CODE);
+		u16 sel = rnd_code_selector();
+
+		memcpy(e->code + in->len - 2, &sel, 2);
+		memcpy(e->code + in->len - 2 - in->opsize, &far, in->opsize);
+		return;
+	}
+	if (in->form != FORM_I || !(in->flags & IN_BRANCH) || in->op == OP_ret ||
+	    in->op == OP_ret_far || in->op == OP_int)
 		return;
 	if (in->opsize == 2 && diff_bits != 16)	/* EIP is cut: there is nothing to go to */
 		return;
 	rel8 |= (in->op == OP_jcc && (e->code[in->len - 2] & 0xf0) == 0x70) ||
 		(in->op == OP_jmp && e->code[in->len - 2] == 0xeb);
-	if (one_in(16)) {	/* to the next instruction */
+	if (one_in(16) || (!last && one_in(2))) {	/* to the next instruction, or the one after */
 		memset(e->code + in->len - (rel8 ? 1 : n), 0, rel8 ? 1 : n);
+		if (!last && !one_in(3) && !g->skip_at) {
+			g->skip_size = rel8 ? 1 : n;
+			g->skip_at = g->b->len + g->pre_len + in->len - g->skip_size;
+		}
 		return;
 	}
 	if (rel8) {
@@ -363,11 +445,40 @@ static void append(struct block *b, const void *p, unsigned int n)
 	b->len += n;
 }
 
+static bool uses_descriptors(const struct x86_insn *in)
+{
+	switch (in->op) {
+	case OP_mov_to_seg: case OP_pop_seg: case OP_lds: case OP_les: case OP_lss: case OP_lfs:
+	case OP_lgs: case OP_lar: case OP_lsl: case OP_verr: case OP_verw: case OP_iret:
+	case OP_call_far: case OP_call_far_ind: case OP_jmp_far: case OP_jmp_far_ind:
+	case OP_ret_far:
+		return true;
+	}
+	return false;
+}
+
+static void describe(struct block *b, const struct x86_insn *in, unsigned int at)
+{
+	b->skip_mem |= rule_skip_mem(in);
+	b->mmx |= in->op >= OP_movups && in->op != OP_crc32;
+	b->rep32 |= in->flags & (IN_REP | IN_REPNE) && in->adsize == 4;
+	b->wide |= in->opsize == 16 || rule_fpu_area(in);
+	b->area |= rule_fpu_area(in);
+	b->cs_read |= in->seg == X86_CS && diff_bits == 16;
+	b->segments |= uses_descriptors(in);
+	b->last = *in;
+	b->class[b->n] = class_of(in);
+	b->at[b->n] = at;
+	b->op[b->n++] = in->op;
+}
+
 static void add_insn(struct gen *g, bool alone, bool last)
 {
 	struct block *b = g->b;
 	struct enc e;
 	u8 cmp[2] = { 0x3c, rnd() };
+	unsigned int skip = g->skip_at;
+	u32 d;
 
 	g->first = b->n == 0;
 	g->pre_len = 0;
@@ -379,34 +490,143 @@ static void add_insn(struct gen *g, bool alone, bool last)
 	    (e.in.op == OP_bt || e.in.op == OP_bts || e.in.op == OP_btr || e.in.op == OP_btc))
 		set_reg(g, e.in.reg / 8, rnd_below(4096));
 	place_memory(g, &e);
-	place_branch(g, &e);
-	if (!acceptable(g, &e.in, alone, last))
+	place_selector(g, &e.in);
+	place_branch(g, &e, last);
+	if (!acceptable(g, &e.in, alone, last)) {
+		g->skip_at = skip;
 		return;
+	}
 	append(b, g->pre, g->pre_len);
+	describe(b, &e.in, b->len);
 	append(b, e.code, e.in.len);
 	if (!last && leaves_undefined(&e.in))
 		append(b, cmp, 2);
-	if (rule_skip_mem(&e.in))
-		b->skip_mem = true;
-	b->mmx |= e.in.op >= OP_movups && e.in.op != OP_crc32;
-	b->rep32 |= e.in.flags & (IN_REP | IN_REPNE) && e.in.adsize == 4;
-	b->wide |= e.in.opsize == 16 || rule_fpu_area(&e.in);
-	b->area |= rule_fpu_area(&e.in);
-	b->op[b->n++] = e.in.op;
+	if (skip) {		/* an earlier branch leads over this instruction */
+		d = b->len - (skip + g->skip_size);
+		if (g->skip_size > 1 || d < 128)
+			memcpy(b->code + skip, &d, g->skip_size);
+		g->skip_at = 0;
+	}
+}
+
+/* --- loops and code that changes itself --- */
+
+#define COUNTER	(DATA_LIN - data_base() + 16)	/* below what else is aimed at */
+
+/* Count down in memory, and go back while there is something left. */
+static void close_loop(struct gen *g, unsigned int start)
+{
+	static const u8 sub64[] = { 0x83, 0x2c, 0x25 }, sub32[] = { 0x83, 0x2d };
+	static const u8 sub16[] = { 0x66, 0x83, 0x2e };
+	u32 n = 2 + rnd_below(one_in(8) ? 60 : 6), at = COUNTER;
+	struct block *b = g->b;
+	u8 tail[6] = { 1, 0x0f, 0x85 };
+	s32 d;
+
+	poke(COUNTER, &n, 4);
+	if (diff_bits == 64)
+		append(b, sub64, sizeof(sub64));
+	else if (diff_bits == 32)
+		append(b, sub32, sizeof(sub32));
+	else
+		append(b, sub16, sizeof(sub16));
+	append(b, &at, diff_bits == 16 ? 2 : 4);
+	append(b, tail, 3);
+	d = (s32)start - (s32)(b->len + (diff_bits == 16 ? 2 : 4));
+	append(b, &d, diff_bits == 16 ? 2 : 4);
+	b->loop = true;
+	b->last = (struct x86_insn){ 0 };	/* the flags are SUB's */
+}
+
+/*
+ * Put "ALU eAX, imm32" into the block and, before it or after it (for a loop's
+ * next turn), an instruction that changes its opcode or its immediate.
+ */
+static void add_victim(struct gen *g, unsigned int *victim)
+{
+	u8 code[5] = { 0x05 | (rnd() & 7) << 3 };
+	u32 v = rnd();
+
+	memcpy(code + 1, &v, 4);
+	*victim = g->b->len;
+	append(g->b, code, 5);
+}
+
+static unsigned int add_patch(struct gen *g, bool opcode)
+{
+	/* xor byte [lin], imm8: another operation of the eight, or a bit of imm32 */
+	u8 code[9] = { 0x80, 0x34, 0x25 }, imm = opcode ? (1 + rnd_below(7)) << 3 : 1 + rnd_below(255);
+	unsigned int n = 3, at;
+
+	if (diff_bits == 32) {
+		code[1] = 0x35;
+		n = 2;
+	}
+	at = g->b->len + n;
+	code[n + 4] = imm;
+	append(g->b, code, n + 5);
+	return at;
+}
+
+static void add_smc(struct gen *g, unsigned int insns)
+{
+	bool opcode = one_in(2), behind = one_in(3);
+	unsigned int victim = 0, at = 0, i;
+	u32 lin;
+
+	if (behind)
+		add_victim(g, &victim);
+	else
+		at = add_patch(g, opcode);
+	for (i = rnd_below(insns); i; i--)
+		add_insn(g, false, false);
+	if (behind)
+		at = add_patch(g, opcode);
+	else
+		add_victim(g, &victim);
+	lin = START_LIN + victim + (opcode ? 0 : 1 + rnd_below(4));
+	memcpy(g->b->code + at, &lin, 4);
+	g->b->smc = true;
+}
+
+static void several(struct gen *g, unsigned int insns)
+{
+	struct block *b = g->b;
+	bool loop = one_in(3), smc = diff_bits != 16 && one_in(6);
+	unsigned int i, start, room = MAX_CODE - 112;
+
+	start = loop && one_in(2) ? 1 : 0;	/* not always from the first on */
+	for (i = 0; i < insns && b->n < MAX_INSNS && b->len < room; i++) {
+		if (start && b->n == 1)
+			start = b->len;
+		add_insn(g, false, i + 1 == insns && !loop);
+		if (smc && b->n && b->len < room - 64) {
+			add_smc(g, 3);
+			smc = false;
+		}
+	}
+	if (loop && b->n)
+		close_loop(g, start > 1 ? start : 0);
 }
 
 void gen_block(struct block *b, struct state *s, unsigned int insns)
 {
 	struct gen g = { .b = b, .s = s };
-	unsigned int i;
 
 	*b = (struct block){ 0 };
 	rnd_state(s);
 	while (!b->n) {
 		b->len = 0;
-		for (i = 0; i < insns && b->n < MAX_INSNS && b->len < MAX_CODE - 96; i++)
-			add_insn(&g, insns == 1, i + 1 == insns);
+		b->smc = b->loop = false;
+		g.skip_at = 0;
+		if (insns > 1)
+			several(&g, insns);
+		else
+			add_insn(&g, true, true);
 	}
+	/* The way in may leave other bits above a 16-bit stack pointer. */
+	if (diff_bits == 16)
+		s->gpr[X86_RSP] = (u16)s->gpr[X86_RSP];
 }
 
 int gen_init(const char *regex, const char *not_regex, u64 seed)

@@ -256,5 +256,9 @@ void rnd_state(struct state *s)
 	s->gsbase = rnd_below(0x100000);
 	s->vector = -1;
 	s->rip = START_IP;
+	for (i = 0; i < 6; i++)
+		s->sel[i] = i == X86_SS && diff_bits == 64 ? SEL_DATA : data_sel();
+	s->sel[X86_CS] = 0;
+	s->sel[X86_FS] = s->sel[X86_GS] = 0;
 	rnd_fpu(s->fx);
 }

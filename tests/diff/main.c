@@ -3,7 +3,7 @@
  * main.c - differential test of the model against this machine's processor.
  *
  *	build/diff/diff [--seed N] [--count N] [--seconds N] [--ops REGEX] [--not REGEX]
- *		   [--block N] [--errors N] [--no-fpu] [--table] [--no-tlb] [--tlb]
+ *		   [--block N] [--errors N] [--no-fpu] [--table] [--core | --blocks]
  *		   [--all] [--reject] [--bits 16|32|64]
  *
  * Without --bits all three kinds of segment get a share of the tests or the time.
@@ -24,13 +24,13 @@ static struct {
 	const char *ops, *not_ops;
 	unsigned int block;
 	bool table, reject;
-	int tlb;		/* -1: at random */
-} opt = { .seed = 1, .count = 1000000, .errors = 1, .ops = ".", .tlb = -1 };
+	int how;		/* enum how; -1: at random */
+} opt = { .seed = 1, .count = 1000000, .errors = 1, .ops = ".", .how = -1 };
 
 #define MAX_REPORTS 40
 
 static unsigned int reports;
-static u64 runs[OP_COUNT], faults[OP_COUNT], bad[OP_COUNT], skipped;
+static u64 skipped;
 
 static double now(void)
 {
@@ -44,7 +44,7 @@ static int usage(void)
 {
 	fprintf(stderr, "usage: diff [--seed N] [--count N] [--seconds N] [--ops REGEX] "
 		"[--not REGEX] [--block N]\n\t[--errors N] [--no-fpu] [--table] "
-		"[--tlb | --no-tlb] [--all] [--reject] [--bits 16|32|64]\n");
+		"[--core | --blocks] [--all] [--reject] [--bits 16|32|64]\n");
 	return 2;
 }
 
@@ -56,7 +56,7 @@ static int options(int argc, char **argv)
 		{ "no-fpu", 0, NULL, 'F' }, { "table", 0, NULL, 'T' },
 		{ "all", 0, NULL, 'a' },
 		{ "reject", 0, NULL, 'R' },
-		{ "bits", 1, NULL, 'B' }, { "tlb", 0, NULL, 'l' }, { "no-tlb", 0, NULL, 'L' }, { 0 }
+		{ "bits", 1, NULL, 'B' }, { "core", 0, NULL, 'l' }, { "blocks", 0, NULL, 'L' }, { 0 }
 	};
 	int o;
 
@@ -74,8 +74,8 @@ static int options(int argc, char **argv)
 		case 'a': report_all = true; break;
 		case 'B': diff_bits = strtoul(optarg, NULL, 0); break;
 		case 'R': opt.reject = true; break;
-		case 'l': opt.tlb = 1; break;
-		case 'L': opt.tlb = 0; break;
+		case 'l': opt.how = HOW_CORE; break;
+		case 'L': opt.how = HOW_BLOCKS; break;
 		default: return usage();
 		}
 	}
@@ -84,16 +84,30 @@ static int options(int argc, char **argv)
 	return optind == argc ? 0 : usage();
 }
 
-static void table(void)
+static bool memory_equal(const struct block *b)
 {
-	unsigned int i;
+	bool same = !memcmp(native_code() + START_OFF, model_code() + START_OFF, b->len);
 
-	printf("%-18s %10s %10s %8s\n", "op", "run", "faults", "bad");
-	for (i = 1; i < OP_COUNT; i++)
-		if (runs[i] && (opt.table || bad[i]))
-			printf("%-18s %10llu %10llu %8llu\n", x86_op_name(i),
-			       (unsigned long long)runs[i], (unsigned long long)faults[i],
-			       (unsigned long long)bad[i]);
+	if (b->skip_mem)
+		memcpy(model_data(), native_data(), RW_SIZE);
+	return same && !memcmp(model_data(), native_data(), RW_SIZE);
+}
+
+static void mismatch(u64 i, enum how how, const struct block *b, const struct state *in,
+		     const struct state *n, const struct state *m, u64 undef)
+{
+	unsigned int k;
+
+	if (count_bad(b->op[b->n - 1]) < opt.errors && reports++ < MAX_REPORTS) {
+		printf("mismatch in test %llu, %s%s%s:", (unsigned long long)i,
+		       how == HOW_CORE ? "core" : "blocks", b->loop ? ", loop" : "",
+		       b->smc ? ", self-modifying" : "");
+		for (k = 0; k < b->n; k++)
+			printf(" %s", x86_op_name(b->op[k]));
+		printf("\n");
+		report(b, in, n, m, undef);
+	}
+	memcpy(model_data(), native_data(), RW_SIZE);
 }
 
 /* True when both agree. */
@@ -101,40 +115,30 @@ static bool one_test(u64 i)
 {
 	static struct state in, n, m;
 	static struct block b;
-	unsigned int k, size = opt.block ? opt.block : one_in(4) ? 2 + rnd_below(6) : 1;
-	bool tlb = opt.tlb < 0 ? (i >> 6) & 1 : opt.tlb;
-	u64 undef;
+	unsigned int size = opt.block ? opt.block : one_in(4) ? 2 + rnd_below(6) : 1;
+	enum how how = opt.how >= 0 ? opt.how : size > 1 && !one_in(4) ? HOW_BLOCKS : i & 1;
+	u64 undef, insns;
 	bool ok;
 
 	gen_block(&b, &in, size);
+	if (b.segments)
+		machine_percpu_limit(native_percpu_limit());
 	native_run(&b, &in, &n);
 	if (!native_ok()) {
 		skipped++;
 		memcpy(native_data(), model_data(), RW_SIZE);
 		return true;
 	}
-	model_run(&b, &in, &m, tlb, &undef);
-	excuse(&b, &n, &m);
-	ok = state_equal(&b, &n, &m, undef);
-	if (b.skip_mem)
-		memcpy(model_data(), native_data(), RW_SIZE);
-	else
-		ok &= !memcmp(model_data(), native_data(), RW_SIZE);
-	for (k = 0; k < b.n; k++) {
-		runs[b.op[k]]++;
-		faults[b.op[k]] += n.vector != -1;
+	insns = model_run(how, &b, &in, &m, &undef);
+	ok = state_equal(&b, &n, &m, undef) && memory_equal(&b);
+	if (!ok) {
+		excuse(&b, &n, &m);
+		ok = state_equal(&b, &n, &m, undef) && memory_equal(&b);
 	}
-	if (ok)
-		return true;
-	if (bad[b.op[b.n - 1]]++ < opt.errors && reports++ < MAX_REPORTS) {
-		printf("mismatch in test %llu%s:", (unsigned long long)i, tlb ? "" : " (no TLB)");
-		for (k = 0; k < b.n; k++)
-			printf(" %s", x86_op_name(b.op[k]));
-		printf("\n");
-		report(&b, &in, &n, &m, undef);
-	}
-	memcpy(model_data(), native_data(), RW_SIZE);
-	return false;
+	if (!ok)
+		mismatch(i, how, &b, &in, &n, &m, undef);
+	count_test(how, &b, &n, insns, ok);
+	return ok;
 }
 
 static int run(void)
@@ -145,7 +149,7 @@ static int run(void)
 
 	err = native_init();
 	if (!err)
-		err = model_init();
+		err = machine_init();
 	if (!err)
 		err = gen_init(opt.ops, opt.not_ops, opt.seed);
 	if (err) {
@@ -166,8 +170,9 @@ static int run(void)
 			break;
 	}
 	t = now() - start;
-	table();
-	printf("%u bits: %llu tests, %llu mismatches, %llu stopped, %.0f a second\n", diff_bits,
+	count_report(opt.table);
+	printf("%u bits, seed %llu: %llu tests, %llu mismatches, %llu stopped, %.0f a second\n", diff_bits,
+	       (unsigned long long)opt.seed,
 	       (unsigned long long)i, (unsigned long long)mismatches,
 	       (unsigned long long)skipped, i / t);
 	return mismatches != 0;

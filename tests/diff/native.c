@@ -16,7 +16,6 @@ u64 nat_host_rsp, nat_host_fs;
 void nat_enter(void);
 void nat_enter32(void);
 extern struct { u32 off; u16 sel; } __attribute__((packed)) nat_far;
-u32 nat_data_sel = 0x2b;
 extern u8 nat_avx;
 extern const u8 nat_leave[], nat_end[];
 
@@ -45,6 +44,17 @@ static u64 swap_fsbase(u64 v)
 	return old;
 }
 
+/* Entering the kernel for a signal changes no more than CS and SS. */
+static void save_selectors(u64 csgsfs)
+{
+	__asm__ volatile("mov %%es, %0" : "=m"(nat_out.sel[X86_ES]));
+	__asm__ volatile("mov %%ds, %0" : "=m"(nat_out.sel[X86_DS]));
+	__asm__ volatile("mov %%fs, %0" : "=m"(nat_out.sel[X86_FS]));
+	__asm__ volatile("mov %%gs, %0" : "=m"(nat_out.sel[X86_GS]));
+	nat_out.sel[X86_CS] = csgsfs;
+	nat_out.sel[X86_SS] = csgsfs >> 48;
+}
+
 /* The thread pointer is the tested code's until the first line is done. */
 static void on_fault(int sig, siginfo_t *si, void *arg)
 {
@@ -54,7 +64,9 @@ static void on_fault(int sig, siginfo_t *si, void *arg)
 	unsigned int i;
 
 	__asm__ volatile("rdgsbase %0" : "=r"(gs));
-	if (sig == SIGALRM) {
+	if (sig == SIGVTALRM) {
+		if (!running)
+			model_tick();
 		if (!running || ++ticks < 2) {
 			swap_fsbase(fs);
 			return;
@@ -62,7 +74,7 @@ static void on_fault(int sig, siginfo_t *si, void *arg)
 		stopped = 1;
 	}
 	if (!running || ((u64)g[REG_RIP] >= (u64)nat_enter && (u64)g[REG_RIP] < (u64)nat_end)) {
-		if (sig == SIGALRM) {	/* caught it on the way in or out */
+		if (sig == SIGVTALRM) {	/* caught it on the way in or out */
 			stopped = 0;
 			swap_fsbase(fs);
 			return;
@@ -80,6 +92,7 @@ static void on_fault(int sig, siginfo_t *si, void *arg)
 	nat_out.err = g[REG_ERR];
 	nat_out.cr2 = g[REG_CR2];
 	memcpy(nat_out.fx, uc->uc_mcontext.fpregs, sizeof(nat_out.fx));
+	save_selectors(g[REG_CSGSFS]);
 	g[REG_RIP] = (greg_t)nat_leave;
 	g[REG_RSP] = (greg_t)nat_host_rsp;
 	g[REG_EFL] = 0x202;
@@ -122,7 +135,7 @@ static int map_shared(void)
 	if (fd < 0 || ftruncate(fd, CODE_SIZE) < 0)
 		return -errno;
 	code_rw = mmap(NULL, CODE_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE, fd, 0);
-	p = mmap((void *)CODE_LIN, CODE_SIZE, PROT_READ | PROT_EXEC,
+	p = mmap((void *)CODE_LIN, CODE_SIZE, PROT_READ | PROT_WRITE | PROT_EXEC,
 		 MAP_SHARED | MAP_FIXED_NOREPLACE | MAP_POPULATE, fd, 0);
 	if (code_rw == MAP_FAILED || p == MAP_FAILED)
 		return -errno;
@@ -152,8 +165,6 @@ static int ldt_init(void)
 	struct user_desc code = { .entry_number = SEL_CODE16 >> 3, .base_addr = CODE_LIN,
 				  .limit = CODE_SIZE - 1, .useable = 1, .contents = 2 };
 
-	nat_far.sel = SEL_CODE16;
-	nat_data_sel = SEL_DATA16;
 	if (syscall(SYS_modify_ldt, 0x11, &data, sizeof(data)))
 		return -1;
 	return syscall(SYS_modify_ldt, 0x11, &code, sizeof(code)) ? -1 : 0;
@@ -161,7 +172,7 @@ static int ldt_init(void)
 
 int native_init(void)
 {
-	static const int sigs[] = { SIGSEGV, SIGILL, SIGFPE, SIGTRAP, SIGBUS, SIGALRM };
+	static const int sigs[] = { SIGSEGV, SIGILL, SIGFPE, SIGTRAP, SIGBUS, SIGVTALRM };
 	struct sigaction sa = { .sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER };
 	struct itimerval every = { { 0, 200000 }, { 0, 200000 } };
 	stack_t ss = { .ss_size = 256 * 1024 };
@@ -177,13 +188,14 @@ int native_init(void)
 		return -errno;
 	nat_host_fs = rdfsbase();
 	nat_avx = !!__builtin_cpu_supports("avx");
-	if (diff_bits == 16 && ldt_init() < 0)
+	if (ldt_init() < 0)
 		return -errno;
 	nat_far.off = START_IP;
+	nat_far.sel = code_sel();
 	sa.sa_sigaction = on_fault;
 	for (i = 0; i < ARRAY_SIZE(sigs); i++)
 		sigaction(sigs[i], &sa, NULL);
-	setitimer(ITIMER_REAL, &every, NULL);
+	setitimer(ITIMER_VIRTUAL, &every, NULL);
 	return 0;
 }
 
@@ -201,6 +213,14 @@ u8 *native_data(void)
 u8 *native_code(void)
 {
 	return code_rw;
+}
+
+u32 native_percpu_limit(void)
+{
+	u32 limit = 0;
+
+	__asm__ volatile("lsl %1, %0" : "+r"(limit) : "r"(SEL_PERCPU) : "cc");
+	return limit;
 }
 
 bool native_ok(void)
@@ -222,6 +242,7 @@ void native_run(const struct block *b, const struct state *in, struct state *out
 	nat_out.err = 0;
 	nat_out.cr2 = 0;
 	nat_out.rip = START_IP + b->len;
+	nat_out.sel[X86_CS] = 0;
 	ticks = stopped = 0;
 	running = 1;
 	if (diff_bits == 64)

@@ -6,6 +6,12 @@
 	.text
 
 #define FX	192
+#define SEL	176
+#define ES	0
+#define SS	4
+#define DS	6
+#define FS	8
+#define GS	10
 
 	.macro	SAVE_HOST
 	push	%rbx
@@ -20,6 +26,8 @@
 	vzeroall
 1:
 	fxrstor64 nat_in+FX(%rip)
+	mov	nat_in+SEL+ES(%rip), %es
+	mov	nat_in+SEL+DS(%rip), %ds
 	mov	nat_in+144(%rip), %rax
 	wrfsbase %rax
 	mov	nat_in+152(%rip), %rax
@@ -58,10 +66,7 @@ nat_enter:
 	.globl	nat_enter32
 	.type	nat_enter32, @function
 nat_enter32:
-	mov	nat_data_sel(%rip), %eax
-	mov	%eax, %ds
-	mov	%eax, %es
-	mov	%eax, %ss
+	mov	nat_in+SEL+SS(%rip), %ss
 	SAVE_HOST
 	LOAD_REGS
 	ljmp	*nat_far(%rip)
@@ -94,14 +99,28 @@ nat_exit:
 	mov	%rax, nat_out+144(%rip)
 	rdgsbase %rax
 	mov	%rax, nat_out+152(%rip)
+	mov	%es, nat_out+SEL+ES(%rip)
+	mov	%ss, nat_out+SEL+SS(%rip)
+	mov	%ds, nat_out+SEL+DS(%rip)
+	mov	%fs, nat_out+SEL+FS(%rip)
+	mov	%gs, nat_out+SEL+GS(%rip)
 	/* The signal handler comes back here; it has filled in nat_out. */
 	.globl	nat_leave
 nat_leave:
 	mov	$0x2b, %eax
 	mov	%eax, %ss
-	mov	nat_host_fs(%rip), %rax
-	wrfsbase %rax
 	xor	%eax, %eax
+	mov	%eax, %ds
+	mov	%eax, %es
+	mov	%fs, %ecx
+	mov	%gs, %edx
+	or	%edx, %ecx
+	jz	2f
+	mov	%eax, %fs
+	mov	%eax, %gs
+2:
+	mov	nat_host_fs(%rip), %rcx
+	wrfsbase %rcx
 	wrgsbase %rax
 	cmpb	$0, nat_avx(%rip)
 	je	1f

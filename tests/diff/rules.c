@@ -12,29 +12,28 @@
 #define SF X86_F_SF
 #define OF X86_F_OF
 
+const char *rule_excluded(unsigned int op)
+{
+	switch (op) {
+	case OP_rdtsc: case OP_rdtscp: case OP_rdrand: case OP_rdseed:
+		return "the answer differs each time";
+	case OP_rdpmc: case OP_rdpid: case OP_cpuid: case OP_xgetbv:
+		return "the answer differs from host to host";
+	case OP_rdpkru: case OP_wrpkru:
+		return "protection keys would lock this process out";
+	case OP_syscall: case OP_sysenter: case OP_vmcall: case OP_vmmcall:
+		return "calls the host's kernel or hypervisor";
+	case OP_sldt: case OP_str: case OP_sgdt: case OP_sidt: case OP_smsw:
+		return "Linux emulates it for programs, by its own values";
+	}
+	return NULL;
+}
+
 bool rule_runs(const struct x86_insn *in)
 {
-	switch (in->op) {
-	/* The answer differs each time or from host to host. */
-	case OP_rdtsc: case OP_rdtscp: case OP_rdpmc: case OP_rdpid: case OP_cpuid:
-	case OP_rdrand: case OP_rdseed: case OP_xgetbv: case OP_rdpkru: case OP_wrpkru:
-	/* They leave the sandbox. */
-	case OP_syscall: case OP_sysenter: case OP_sysexit: case OP_sysret:
-	case OP_int: case OP_int3: case OP_int1: case OP_into: case OP_iret:
-	case OP_call_far: case OP_call_far_ind: case OP_jmp_far: case OP_jmp_far_ind:
-	case OP_ret_far: case OP_vmcall: case OP_vmmcall:
-	/* The host's descriptor tables. */
-	case OP_pop_seg: case OP_mov_to_seg: case OP_lds: case OP_les: case OP_lss:
-	case OP_lfs: case OP_lgs: case OP_lar: case OP_lsl: case OP_verr: case OP_verw:
-	/* Linux emulates them for programs. */
-	case OP_sldt: case OP_str: case OP_sgdt: case OP_sidt: case OP_smsw:
-	/* Extensions a host may have and the model does not. */
-	case OP_monitor: case OP_mwait: case OP_rsm: case OP_vmrun: case OP_vmload:
-	case OP_vmsave: case OP_stgi: case OP_clgi: case OP_skinit: case OP_invlpga:
-	case OP_invpcid: case OP_serialize:
+	if (in->op == OP_int && (u8)in->imm == 0x80)	/* Linux's system calls */
 		return false;
-	}
-	return true;
+	return !rule_excluded(in->op);
 }
 
 static unsigned int count_of(const struct x86_insn *in, const struct x86_cpu *c)
