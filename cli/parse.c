@@ -239,6 +239,12 @@ static int opt_testdev(struct machine_config *c, const char *opt, char *val)
 	return 0;
 }
 
+static int opt_reboot(struct machine_config *c, const char *opt, char *val)
+{
+	c->reboot = true;
+	return 0;
+}
+
 static const struct option {
 	const char *name;
 	bool has_value;
@@ -253,6 +259,7 @@ static const struct option {
 	{ "--cpus", true, opt_cpus },
 	{ "--memory", true, opt_memory },
 	{ "--console", true, opt_console },
+	{ "--reboot", false, opt_reboot },
 	{ "--debug-exit", false, opt_debug_exit },
 	{ "--testdev", false, opt_testdev },
 };

@@ -14,10 +14,22 @@ int cli_status(const struct machine *m)
 	}
 }
 
+static int run_machine(const struct machine_config *cfg)
+{
+	struct machine *m;
+	int status;
+
+	if (machine_new(&m, cfg))
+		return STATUS_ERROR;
+	machine_run(m);
+	status = cli_status(m);
+	machine_free(m);
+	return status;
+}
+
 int cli_run(int argc, char **argv)
 {
 	struct machine_config cfg = { 0 };
-	struct machine *m;
 	int err = cli_parse_run(argc, argv, &cfg), status;
 
 	if (err > 0) {
@@ -26,11 +38,9 @@ int cli_run(int argc, char **argv)
 	}
 	if (err)
 		return STATUS_USAGE;
-	if (machine_new(&m, &cfg))
-		return STATUS_ERROR;
-	machine_run(m);
-	status = cli_status(m);
-	machine_free(m);
+	/* Every device as after power-on, firmware or kernel loaded afresh. */
+	while ((status = run_machine(&cfg)) == STATUS_RESET && cfg.reboot)
+		cfg.restarted = true;
 	if (status == STATUS_RESET)
 		note("the guest asked for a reset");
 	return status;

@@ -343,8 +343,10 @@ static int open_socket(struct chardev *c, const char *path)
 
 static int open_file(struct chardev *c, const char *path)
 {
-	c->out_fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NONBLOCK | O_NOCTTY,
-			 0644);
+	bool again = c->m->cfg && c->m->cfg->restarted;
+
+	c->out_fd = open(path, O_WRONLY | O_CREAT | (again ? O_APPEND : O_TRUNC) | O_CLOEXEC |
+			 O_NONBLOCK | O_NOCTTY, 0644);
 	if (c->out_fd < 0)
 		return fail(-errno, "console file %s", path);
 	c->owns_out = true;

@@ -21,6 +21,17 @@ ends()
 T=(--kernel "$TINY")
 ends "power-off" 0 0 "${T[@]}" --append poweroff
 ends "reset, port cf9" 8 1 "${T[@]}" --append reset
+# With --reboot it starts again each time; the console file has all of it.
+timeout 20 "$KVIST" run --engine soft --memory 128M "${T[@]}" --append reset --reboot \
+	--console file="$TMP/log" >/dev/null 2>&1 &
+pid=$!
+for ((i = 0; i < 150; i++)); do
+	[ "$(grep -ac . "$TMP/log" 2>/dev/null)" -ge 4 ] && break
+	sleep 0.1
+done
+kill $pid
+wait $pid
+[ "$(grep -ac . "$TMP/log")" -ge 4 ] && ok "reset with --reboot" || bad "no second start: $(cat "$TMP/log")"
 ends "reset, keyboard controller" 8 1 "${T[@]}" --append kbd-reset
 ends "reset, port 92" 8 1 "${T[@]}" --append fast-reset
 ends "triple fault" 6 1 "${T[@]}" --append crash

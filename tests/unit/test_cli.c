@@ -57,7 +57,7 @@ static void defaults_are_set(void **state)
 	assert_int_equal(cfg.cpus, 1);
 	assert_int_equal(cfg.memory, 512ull << 20);
 	assert_int_equal(cfg.console, CONSOLE_STDIO);
-	assert_false(cfg.debug_exit || cfg.testdev);
+	assert_false(cfg.debug_exit || cfg.testdev || cfg.reboot);
 }
 
 static void everything_together(void **state)
@@ -65,7 +65,7 @@ static void everything_together(void **state)
 	assert_int_equal(parse("--engine soft --kernel=k --initrd i --append a=b~c,d --disk f,readonly "
 			       "--disk g,serial=S1 --net user,hostfwd=tcp:127.0.0.1:1-:2,"
 			       "hostfwd=udp::3-:4 --net tap=tap0 --cpus 16 --memory 2G "
-			       "--console socket=/s --debug-exit --testdev"), 0);
+			       "--console socket=/s --reboot --debug-exit --testdev"), 0);
 	assert_string_equal(cfg.engine, "soft");
 	assert_string_equal(cfg.initrd, "i");
 	assert_string_equal(cfg.append, "a=b c,d");
@@ -81,7 +81,7 @@ static void everything_together(void **state)
 	assert_int_equal(cfg.cpus, 16);
 	assert_int_equal(cfg.console, CONSOLE_SOCKET);
 	assert_string_equal(cfg.console_path, "/s");
-	assert_true(cfg.debug_exit && cfg.testdev);
+	assert_true(cfg.debug_exit && cfg.testdev && cfg.reboot);
 }
 
 static void doubled_comma_is_part_of_a_name(void **state)

@@ -138,6 +138,27 @@ static void ins_to_mmio_reads_the_port_once(void **state)
 	assert_int_equal(b->v->cpu.gpr[X86_RDI], 4);
 }
 
+/* No access takes the fast path then, but code that changes must be noticed. */
+static void code_changed_while_alignment_is_checked_is_decoded_again(void **state)
+{
+	struct bed *b = *state;
+	struct x86_cpu *c = &b->v->cpu;
+
+	c->cr0 |= X86_CR0_PE | X86_CR0_AM;
+	c->cpl = 3;
+	for (unsigned int i = X86_ES; i <= X86_GS; i++)
+		c->seg[i] = (struct x86_seg){ .limit = ~0u, .sel = 0x23, .attr = 0xcf3 };
+	c->seg[X86_CS].attr = 0xcfb;
+	c->idt.limit = 0;
+	x86_mode_update(c);
+	x86_update_rflags(c, X86_F_1 | X86_F_AC);
+	assert_true(c->ac_check);
+	/* mov byte [CODE + 8], 22h; mov al, 11h; hlt: #GP, and there is no IDT */
+	LOAD(b, 0xc6, 0x05, 0x08, 0x10, 0x00, 0x00, 0x22, 0xb0, 0x11, 0xf4);
+	run_to(b, KVM_EXIT_SHUTDOWN);
+	assert_int_equal((u8)c->gpr[X86_RAX], 0x22);
+}
+
 static void immediate_exit_finishes_the_answered_instruction_first(void **state)
 {
 	struct bed *b = *state;
@@ -675,6 +696,7 @@ int main(void)
 		T(debugger_keeps_interrupts_out), T(split_lock_ends_the_run),
 		T(run_tells_apic_base_without_a_local_apic), T(halted_guest_may_stay_inside),
 		T(ins_to_mmio_reads_the_port_once), T(locked_add_across_cache_lines),
+		T(code_changed_while_alignment_is_checked_is_decoded_again),
 		T(immediate_exit_finishes_the_answered_instruction_first),
 		T(mmio_read_and_write_replay_once_each),
 		T(code_that_is_nowhere_is_an_internal_error),

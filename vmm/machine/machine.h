@@ -41,6 +41,8 @@ struct machine_config {
 	enum console_kind console;
 	const char *console_path;
 	bool debug_exit, testdev;
+	bool reboot;			/* a reset starts a new machine like this one */
+	bool restarted;			/* which it is */
 };
 
 /* How a run ended; the CLI turns it into the exit status. */
