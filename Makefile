@@ -62,13 +62,15 @@ $(B)/libkvist.a: $(call obj,rel,$(CORE) $(SOFT) $(POSIX))
 # Unit tests: one program a file, tests/unit/test_NAME.c, against the library
 # built with sanitizers and the test port.
 TESTLIB := $(B)/libtest.a
+# What port/test/alloc.c stands in front of.
+WRAP	:= -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc
 $(TESTLIB): $(call obj,test,$(CORE) $(SOFT) $(filter-out vmm/kvm_device.c,$(VMM)) $(filter-out cli/main.c,$(CLI)) $(wildcard port/test/*.c))
 	@rm -f $@
 	$(Q)ar rcs $@ $^
 UNITS	:= $(patsubst tests/unit/test_%.c,$(B)/unit/%,$(sort $(wildcard tests/unit/test_*.c)))
 $(B)/unit/%: $(B)/test/tests/unit/test_%.o $(TESTLIB)
 	@mkdir -p $(@D)
-	$(Q)$(CC) -pthread $(SAN) -o $@ $< $(TESTLIB) $(LIBS) -lcmocka
+	$(Q)$(CC) -pthread $(SAN) $(WRAP) -o $@ $< $(TESTLIB) $(LIBS) -lcmocka
 unit: $(UNITS)
 
 clean:

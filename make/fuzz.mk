@@ -21,7 +21,7 @@ $(FUZZLIB): $(patsubst %.c,$(FUZZ_OBJ)/%.o,$(CORE) $(SOFT) $(filter-out vmm/kvm_
 
 $(FUZZ_DIR)/fuzz_%: $(FUZZ_OBJ)/tests/fuzz/fuzz_%.o $(FUZZLIB)
 	@mkdir -p $(@D)
-	$(Q)$(FUZZ_CC) -pthread $(FUZZ_SAN) -fsanitize=fuzzer -o $@ $^ $(LIBS)
+	$(Q)$(FUZZ_CC) -pthread $(FUZZ_SAN) -fsanitize=fuzzer $(WRAP) -o $@ $^ $(LIBS)
 
 fuzz: $(FUZZERS)
 

@@ -364,7 +364,7 @@ static int stats_new(struct soft_obj *o)
 	fd = fcntl(file_fd, F_DUPFD_CLOEXEC, 0);
 	close(file_fd);
 	if (fd < 0)
-		return -ENOMEM;
+		return errno == EMFILE || errno == ENFILE ? -errno : -ENOMEM;
 	p = mmap(NULL, STATS_BYTES_MAX, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 	if (p == MAP_FAILED || ftruncate(fd, len) < 0) {
 		if (p != MAP_FAILED)

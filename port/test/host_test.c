@@ -1,31 +1,22 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * core/host.h for unit tests: one thread, time that moves by hand, and
- * allocations that fail on request. Nothing here ever blocks.
+ * core/host.h for unit tests: one thread, time that moves by hand. Nothing
+ * here ever blocks.
  */
 #include <stdarg.h>
 #include <unistd.h>
 #include "port/posix/events.h"
 #include "port/posix/fault.h"
+#include "port/test/alloc.h"
 
 u64 test_now_ns = 1000000000;
 u64 test_tsc = 1000000000;
-long test_alloc_budget = -1;
-
 #define TIMERS_MAX	256
 #define EVENTS_MAX	256
 
 static host_timer_t *timers[TIMERS_MAX];	/* those set */
 static struct host_event *watched[EVENTS_MAX];
 
-void *host_alloc(size_t n)
-{
-	if (!test_alloc_budget)
-		return NULL;
-	if (test_alloc_budget > 0)
-		test_alloc_budget--;
-	return calloc(1, n ? n : 1);
-}
 
 u64 host_now_ns(void)
 {
@@ -54,7 +45,7 @@ u32 host_cpus(void)
 
 int host_timer_init(host_timer_t *t, void (*fn)(void *), void *arg)
 {
-	if (!test_alloc_budget)
+	if (test_alloc_fails())
 		return -ENOMEM;
 	*t = (host_timer_t){ .fn = fn, .arg = arg };
 	return 0;
@@ -139,6 +130,8 @@ int host_event_watch(host_event_t *e, void (*fn)(void *), void *arg)
 {
 	if (e->watched)
 		return -EBUSY;
+	if (test_alloc_fails())
+		return -ENOMEM;
 	for (unsigned int i = 0; i < EVENTS_MAX; i++)
 		if (!watched[i]) {
 			watched[i] = e;

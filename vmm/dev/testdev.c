@@ -125,11 +125,13 @@ int testdev_new(struct machine *m, struct testdev **out)
 		err = iobus_add(&m->pio, &t->irq);
 	if (!err)
 		err = iobus_add(&m->mmio, &t->mmio);
-	if (!err)
+	if (err)
+		fail(err, "--testdev");
+	else
 		err = pci_testdev_new(m);
 	if (err) {
 		testdev_free(t);
-		return fail(err, "--testdev");
+		return err;
 	}
 	*out = t;
 	return 0;

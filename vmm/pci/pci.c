@@ -267,7 +267,7 @@ static int host_bridge_new(struct pci_bus *b)
 	int err;
 
 	if (!d)
-		return -ENOMEM;
+		return fail(-ENOMEM, "PCI");
 	pci_dev_init(d, b->m, "host bridge", HOST_BRIDGE_VENDOR, HOST_BRIDGE_DEVICE, 0x06000000);
 	d->free = host_bridge_free;
 	err = pci_dev_add(b, d);
@@ -293,11 +293,15 @@ int pci_bus_new(struct machine *m, struct pci_bus **out)
 				     .read = ecam_read, .write = ecam_write,
 				     .dev = b, .name = "pci ecam" };
 	err = iobus_add(&m->pio, &b->ports);
-	if (err)
+	if (err) {
+		fail(err, "PCI");
 		goto err_free;
+	}
 	err = iobus_add(&m->mmio, &b->ecam);
-	if (err)
+	if (err) {
+		fail(err, "PCI");
 		goto err_ports;
+	}
 	err = host_bridge_new(b);
 	if (err)
 		goto err_ecam;
@@ -310,7 +314,7 @@ err_ports:
 	iobus_del(&m->pio, &b->ports);
 err_free:
 	free(b);
-	return fail(err, "PCI");
+	return err;
 }
 
 void pci_bus_free(struct pci_bus *b)
