@@ -22,6 +22,7 @@
  *
  *  time       u64 host_now_ns(void)             monotonic
  *             u64 host_wall_ns(void)            nanoseconds since 1970
+ *             u64 host_thread_ns(void)          processor time of this thread
  *             u64 host_tsc(void)                the time stamp counter
  *             u32 host_tsc_khz(void)            its frequency
  *
@@ -40,6 +41,9 @@
  *             int  host_wait_sleep(host_wait_t *w, bool (*ready)(void *), void *arg)
  *             returns 0 once ready(arg) holds, -EINTR when the thread has a
  *             signal pending that KVM_RUN's caller must see.
+ *
+ *             void host_yield(void)             lets other threads run; never
+ *             under a lock
  *
  *  events     host_event_t *: a counted reference to an eventfd:
  *             int  host_event_get(int fd, host_event_t **out)  -EBADF, -EINVAL

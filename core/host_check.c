@@ -10,6 +10,8 @@ IS(host_alloc((size_t)0), void *);
 IS(host_free((void *)0), void);
 IS(host_now_ns(), u64);
 IS(host_wall_ns(), u64);
+IS(host_thread_ns(), u64);
+IS(host_yield(), void);
 IS(host_tsc(), u64);
 IS(host_tsc_khz(), u32);
 IS(host_cpus(), u32);

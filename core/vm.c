@@ -36,6 +36,7 @@ int vm_new(const struct engine *e, struct vm **out)
 	host_spin_init(&vm->ring_lock);
 	host_spin_init(&vm->time_lock);
 	host_spin_init(&vm->filter_lock);
+	hv_vm_init(vm);
 	pv_clock_set(vm, 0);
 	err = slots_init(&vm->slots);
 	if (err)
@@ -77,6 +78,7 @@ void vm_free(struct vm *vm)
 	/* What may still send interrupts goes first. */
 	ioevents_free(vm);
 	msr_filter_free(vm);
+	hv_vm_fini(vm);
 	irqs_fini(vm);
 	for (u32 i = vm->n_vcpus; i--;)
 		vcpu_free(vm->vcpu[i]);
@@ -106,13 +108,15 @@ static int create_vcpu_locked(struct vm *vm, u32 id, struct kvm_run *run, struct
 	err = vcpu_new(vm, id, &v);
 	if (err)
 		return err;
+	v->index = vm->n_vcpus;
 	err = pv_init(v);
+	if (!err)
+		err = hv_vcpu_init(v);
 	if (err) {
 		vcpu_free(v);
 		return err;
 	}
 	v->run = run;
-	v->index = vm->n_vcpus;
 	dirty_ring_init(v);
 	v->tsc_khz = vm->tsc_khz;
 	msr_reset(v);

@@ -6,6 +6,7 @@
 #include <linux/kvm.h>
 #include "core/mem/bus.h"
 #include "core/mem/slots.h"
+#include "core/hyperv/hyperv.h"
 #include "core/irq/irq.h"
 #include "core/vcpu/vcpu.h"
 #include "engine/engine.h"
@@ -52,6 +53,7 @@ struct vm {
 	u32 tsc_khz;			/* of vCPUs to come; 0: the host's */
 	host_spin_t filter_lock;	/* the filter, which may be replaced at any time */
 	struct msr_filter *msr_filter;	/* NULL: all allowed */
+	struct vm_hv hv;
 };
 
 int vm_new(const struct engine *e, struct vm **out);

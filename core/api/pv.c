@@ -78,6 +78,15 @@ static u64 clock_now_locked(struct vm *vm, u64 tsc)
 	return vm->time_ns + vm->clock_offset + scale(tsc - vm->time_tsc, mul, shift);
 }
 
+void pv_clock_base(struct vm *vm, struct pv_clock_base *out)
+{
+	host_spin_lock(&vm->time_lock);
+	out->tsc = vm->time_tsc;
+	out->ns = vm->time_ns + vm->clock_offset;
+	host_spin_unlock(&vm->time_lock);
+	tsc_scale(host_tsc_khz(), &out->mul, &out->shift);
+}
+
 u64 pv_clock_now(struct vm *vm, u64 *tsc)
 {
 	u64 now = host_tsc(), ns;
@@ -98,6 +107,7 @@ void pv_clock_set(struct vm *vm, u64 ns)
 	time_sample(&vm->time_ns, &vm->time_tsc);
 	vm->clock_offset = ns - vm->time_ns;
 	host_spin_unlock(&vm->time_lock);
+	hv_clock_changed(vm);
 	n = __atomic_load_n(&vm->n_vcpus, __ATOMIC_ACQUIRE);
 	for (u32 i = 0; i < n; i++) {
 		vcpu_request(vm->vcpu[i], REQ_CLOCK);
@@ -134,16 +144,17 @@ void pv_clock_update(struct vcpu *v)
 {
 	struct pv_time_info info = { .flags = PV_TSC_STABLE };
 	struct vm *vm = v->vm;
+	struct pv_clock_base base;
 	u64 gpa;
 
 	if (!v->pv || !(v->pv->time_msr & 1))
 		return;
 	gpa = v->pv->time_msr & ~1ull;
-	host_spin_lock(&vm->time_lock);
-	info.tsc_timestamp = vm->time_tsc + v->tsc_offset;
-	info.system_time = vm->time_ns + vm->clock_offset;
-	host_spin_unlock(&vm->time_lock);
-	tsc_scale(host_tsc_khz(), &info.mul, &info.shift);
+	pv_clock_base(vm, &base);
+	info.tsc_timestamp = base.tsc + v->tsc_offset;
+	info.system_time = base.ns;
+	info.mul = base.mul;
+	info.shift = base.shift;
 	if (v->pv->stopped)
 		info.flags |= PV_GUEST_STOPPED;
 	if (version_begin(v, gpa, &info.version))

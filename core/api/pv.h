@@ -40,6 +40,14 @@ void pv_clock_update(struct vcpu *v);
 void pv_clock_set(struct vm *vm, u64 ns);
 /* KVM_KVMCLOCK_CTRL: tell the guest that it was stopped. 0 or -EINVAL. */
 int pv_clock_paused(struct vcpu *v);
+/* What clocks are computed from: ns is kvmclock at the host TSC tsc, from where on
+ * it grows by (ticks << shift) * mul >> 32. */
+struct pv_clock_base {
+	u64 ns, tsc;
+	u32 mul;
+	s8 shift;
+};
+void pv_clock_base(struct vm *vm, struct pv_clock_base *out);
 /* kvmclock now, in ns; the host's TSC at that moment in *tsc if not NULL. */
 u64 pv_clock_now(struct vm *vm, u64 *tsc);
 /* Allocates v->pv, which vcpu_free() frees. */

@@ -43,6 +43,9 @@ static const struct {
 	{ KVM_CAP_REINJECT_CONTROL, 1 },
 	{ KVM_CAP_IRQ_ROUTING, API_ROUTES_MAX },
 	{ KVM_CAP_IRQ_INJECT_STATUS, 1 },
+	{ KVM_CAP_HYPERV, 1 },
+	{ KVM_CAP_HYPERV_VAPIC, 1 },
+	{ KVM_CAP_HYPERV_SPIN, 1 },
 	{ KVM_CAP_JOIN_MEMORY_REGIONS_WORKS, 1 },
 	{ KVM_CAP_MCE, MSR_MCE_BANKS },
 	{ KVM_CAP_IRQFD, 1 },
@@ -68,17 +71,25 @@ static const struct {
 	{ KVM_CAP_READONLY_MEM, 1 },
 	{ KVM_CAP_IRQFD_RESAMPLE, 1 },
 	{ KVM_CAP_EXT_EMUL_CPUID, 1 },
+	{ KVM_CAP_HYPERV_TIME, 1 },
 	{ KVM_CAP_ENABLE_CAP_VM, 1 },
 	{ KVM_CAP_IOEVENTFD_NO_LENGTH, 1 },
 	{ KVM_CAP_CHECK_EXTENSION_VM, 1 },
 	{ KVM_CAP_SPLIT_IRQCHIP, 1 },
 	{ KVM_CAP_IOEVENTFD_ANY_LENGTH, 1 },
+	{ KVM_CAP_HYPERV_SYNIC, 1 },
 	{ KVM_CAP_MAX_VCPU_ID, VM_VCPU_IDS_MAX },
 	{ KVM_CAP_X2APIC_API, API_X2APIC_FLAGS },
 	{ KVM_CAP_IMMEDIATE_EXIT, 1 },
 	{ KVM_CAP_X86_SMM, 1 },
 	{ KVM_CAP_MULTI_ADDRESS_SPACE, AS_COUNT },
+	{ KVM_CAP_HYPERV_SYNIC2, 1 },
+	{ KVM_CAP_HYPERV_VP_INDEX, 1 },
 	{ KVM_CAP_GET_MSR_FEATURES, 1 },
+	{ KVM_CAP_HYPERV_EVENTFD, 1 },
+	{ KVM_CAP_HYPERV_TLBFLUSH, 1 },
+	{ KVM_CAP_HYPERV_SEND_IPI, 1 },
+	{ KVM_CAP_HYPERV_CPUID, 1 },
 	{ KVM_CAP_COALESCED_PIO, 1 },
 	{ KVM_CAP_SREGS2, 1 },
 	{ KVM_CAP_SYNC_REGS, KVM_SYNC_X86_VALID_FIELDS },
@@ -90,6 +101,8 @@ static const struct {
 	{ KVM_CAP_EXCEPTION_PAYLOAD, 1 },
 	{ KVM_CAP_X86_TRIPLE_FAULT_EVENT, 1 },
 	{ KVM_CAP_ENFORCE_PV_FEATURE_CPUID, 1 },
+	{ KVM_CAP_SYS_HYPERV_CPUID, 1 },
+	{ KVM_CAP_HYPERV_ENFORCE_CPUID, 1 },
 	{ KVM_CAP_VCPU_ATTRIBUTES, 1 },
 	{ KVM_CAP_BINARY_STATS_FD, 1 },
 	{ KVM_CAP_MANUAL_DIRTY_LOG_PROTECT2,
@@ -150,6 +163,11 @@ static long sys_supported_cpuid(void *obj, void *arg)
 		return n;
 	c->nent = n;
 	return 0;
+}
+
+static long sys_hv_cpuid(void *obj, void *arg)
+{
+	return hv_cpuid_supported(NULL, arg);
 }
 
 /* Features done in software that hardware might lack: as KVM, MOVBE and RDPID. */
@@ -244,6 +262,8 @@ static const struct api_call rows[] = {
 	CALL_NUM(KVM_CHECK_EXTENSION, sys_check_extension),
 	CALL_NUM(KVM_GET_VCPU_MMAP_SIZE, sys_mmap_size),
 	CALL_TAIL(KVM_GET_SUPPORTED_CPUID, sys_supported_cpuid, struct kvm_cpuid2, nent, entries,
+		  API_CPUID_MAX, 0, CALL_CLAMP | CALL_TAIL_OUT),
+	CALL_TAIL(KVM_GET_SUPPORTED_HV_CPUID, sys_hv_cpuid, struct kvm_cpuid2, nent, entries,
 		  API_CPUID_MAX, 0, CALL_CLAMP | CALL_TAIL_OUT),
 	CALL_TAIL(KVM_GET_EMULATED_CPUID, sys_emulated_cpuid, struct kvm_cpuid2, nent, entries,
 		  API_CPUID_MAX, 0, CALL_CLAMP | CALL_TAIL_OUT),

@@ -116,6 +116,11 @@ static long vcpu_get_cpuid2(void *obj, void *arg)
 	return 0;
 }
 
+static long hv_cpuid_call(void *obj, void *arg)
+{
+	return hv_cpuid_supported(obj, arg);
+}
+
 /* How many were moved; the first that cannot be ends it. */
 static long vcpu_get_msrs(void *obj, void *arg)
 {
@@ -369,7 +374,7 @@ static long vcpu_set_attr(void *obj, void *arg)
 	v->tsc_offset = offset;
 	if (v->apic)
 		lapic_tsc_changed(v);
-	vcpu_request(v, REQ_CLOCK);
+	vcpu_tsc_changed(v);
 	return 0;
 }
 
@@ -378,10 +383,15 @@ static long vcpu_enable_cap(void *obj, void *arg)
 	const struct kvm_enable_cap *c = arg;
 	struct vcpu *v = obj;
 
-	if (c->flags || c->cap != KVM_CAP_ENFORCE_PV_FEATURE_CPUID)
+	if (c->flags)
 		return -EINVAL;
-	v->pv_enforced = c->args[0];
-	return 0;
+	switch (c->cap) {
+	case KVM_CAP_ENFORCE_PV_FEATURE_CPUID: v->pv_enforced = c->args[0]; return 0;
+	case KVM_CAP_HYPERV_ENFORCE_CPUID: v->hv->enforced = c->args[0]; return 0;
+	case KVM_CAP_HYPERV_SYNIC: return hv_synic_activate(v, false);
+	case KVM_CAP_HYPERV_SYNIC2: return c->args[0] ? -EINVAL : hv_synic_activate(v, true);
+	}
+	return -EINVAL;
 }
 
 static long vcpu_clock_ctrl(void *obj, void *arg)
@@ -413,6 +423,8 @@ static const struct api_call rows[] = {
 		  CALL_TAIL_IN),
 	CALL_TAIL(KVM_GET_CPUID2, vcpu_get_cpuid2, struct kvm_cpuid2, nent, entries, 256, 0,
 		  CALL_CLAMP | CALL_TAIL_OUT),
+	CALL_TAIL(KVM_GET_SUPPORTED_HV_CPUID, hv_cpuid_call, struct kvm_cpuid2, nent, entries, 256,
+		  0, CALL_CLAMP | CALL_TAIL_OUT),
 	CALL_TAIL(KVM_GET_MSRS, vcpu_get_msrs, struct kvm_msrs, nmsrs, entries, 255, -E2BIG,
 		  CALL_TAIL_IN | CALL_TAIL_OUT),
 	CALL_TAIL(KVM_SET_MSRS, vcpu_set_msrs, struct kvm_msrs, nmsrs, entries, 255, -E2BIG,

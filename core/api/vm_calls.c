@@ -200,6 +200,11 @@ static long vm_ioeventfd(void *obj, void *arg)
 	return ioeventfd_ioctl(obj, arg);
 }
 
+static long vm_hv_eventfd(void *obj, void *arg)
+{
+	return hv_eventfd(obj, arg);
+}
+
 static long vm_zone_add(void *obj, void *arg)
 {
 	return zone_register(obj, arg);
@@ -324,6 +329,7 @@ static const struct api_call rows[] = {
 	CALL(KVM_CREATE_DEVICE, vm_create_device),
 	CALL(KVM_IRQFD, vm_irqfd),
 	CALL(KVM_IOEVENTFD, vm_ioeventfd),
+	CALL(KVM_HYPERV_EVENTFD, vm_hv_eventfd),
 	CALL(KVM_REGISTER_COALESCED_MMIO, vm_zone_add),
 	CALL(KVM_UNREGISTER_COALESCED_MMIO, vm_zone_del),
 	CALL_TAIL(KVM_SET_PMU_EVENT_FILTER, vm_set_pmu_filter, struct kvm_pmu_event_filter,

@@ -34,6 +34,7 @@ struct irqs {
 	/* Inputs whose EOI somebody waits for (PIT, resampling irqfds), by
 	 * pin; written under route_lock, read anywhere. */
 	u32 ack_pic, ack_ioapic;
+	bool ack_sint;			/* some SINT; irq_sint_acked() finds which */
 	bool odd_xapic_ids;		/* some xAPIC ID is not its vCPU's id */
 	u32 lint0_nmi;			/* APICs with LVT0 in NMI mode, atomic */
 };
@@ -66,6 +67,9 @@ int irqfd_ioctl(struct vm *vm, const struct kvm_irqfd *arg);
 /* An EOI broadcast for vector reached the IOAPIC: resample, redeliver. */
 void irq_eoi(struct vm *vm, struct vcpu *v, u8 vector, bool level);
 
+/* A vCPU is done with what came through a SINT of its SynIC. */
+void irq_sint_acked(struct vm *vm, u32 vp_index, u32 sint);
+
 /* --- local APIC, as its vCPU sees it (lapic.c). Without one (v->apic is NULL)
  * only lapic_reset and lapic_{get,set}_base may be called. --- */
 
@@ -83,6 +87,10 @@ int lapic_mmio_write(struct vcpu *v, u64 gpa, const void *buf, unsigned int n);
 /* x2APIC MSRs 800h-8ffh: 0 or 1 (#GP). */
 int lapic_msr_read(struct vcpu *v, u32 index, u64 *val);
 int lapic_msr_write(struct vcpu *v, u32 index, u64 val);
+/* Hyper-V's MSRs for the same in both modes, by number from HV_EOI. */
+enum { LAPIC_HV_EOI, LAPIC_HV_ICR, LAPIC_HV_TPR };
+int lapic_hv_read(struct vcpu *v, unsigned int which, u64 *val);
+int lapic_hv_write(struct vcpu *v, unsigned int which, u64 val);
 u64 lapic_get_tsc_deadline(struct vcpu *v);
 void lapic_set_tsc_deadline(struct vcpu *v, u64 tsc);
 /* v->tsc_offset has changed: the deadline is at another time now. */

@@ -196,6 +196,8 @@ int vcpu_intr_ack(struct vcpu *v)
 		return -1;
 	__atomic_fetch_and(&a->reg[LAPIC_IRR + vector / 32], ~(1u << (vector % 32)),
 			   __ATOMIC_SEQ_CST);
+	if (unlikely(hv_auto_eoi(v, vector)))
+		return vector;		/* in service no longer than that */
 	a->reg[LAPIC_ISR + vector / 32] |= 1u << (vector % 32);
 	/* Above all that is in service, or it would not have been chosen. */
 	lapic_set_reg(a, LAPIC_PPR, vector & 0xf0);
@@ -235,6 +237,7 @@ static void eoi(struct lapic *a)
 	a->reg[LAPIC_ISR + vector / 32] &= ~(1u << (vector % 32));
 	lapic_update_ppr(a);
 	level = lapic_test(a, LAPIC_TMR, vector);
+	hv_eoi(v, vector);
 	if (level || ioapic_wants_eoi(v->vm->irqs.ioapic, vector))
 		irq_eoi(v->vm, v, vector, level);
 	lapic_reconsider(a);
@@ -512,6 +515,13 @@ int lapic_msr_read(struct vcpu *v, u32 index, u64 *val)
 	return 0;
 }
 
+static void write_icr64(struct lapic *a, u64 val)
+{
+	lapic_set_reg(a, LAPIC_ICR, val & ~(u64)LAPIC_ICR_BUSY);
+	lapic_set_reg(a, LAPIC_ICR2, val >> 32);
+	lapic_icr(a, val, a->mode == LAPIC_X2APIC ? val >> 32 : val >> 56);
+}
+
 int lapic_msr_write(struct vcpu *v, u32 index, u64 val)
 {
 	struct lapic *a = v->apic;
@@ -521,12 +531,35 @@ int lapic_msr_write(struct vcpu *v, u32 index, u64 val)
 	if (index - 0x800 == LAPIC_ICR) {
 		if (val & X2APIC_ICR_RESERVED)
 			return 1;
-		lapic_set_reg(a, LAPIC_ICR, val & ~(u64)LAPIC_ICR_BUSY);
-		lapic_set_reg(a, LAPIC_ICR2, val >> 32);
-		lapic_icr(a, val, val >> 32);
+		write_icr64(a, val);
 		return 0;
 	}
 	if (val >> 32)
 		return 1;
 	return lapic_reg_write(a, index - 0x800, val);
+}
+
+int lapic_hv_read(struct vcpu *v, unsigned int which, u64 *val)
+{
+	struct lapic *a = v->apic;
+
+	if (!a || which == LAPIC_HV_EOI)
+		return 1;
+	*val = which == LAPIC_HV_TPR ? lapic_reg(a, LAPIC_TPR) :
+	       (u64)lapic_reg(a, LAPIC_ICR2) << 32 | lapic_reg(a, LAPIC_ICR);
+	return 0;
+}
+
+int lapic_hv_write(struct vcpu *v, unsigned int which, u64 val)
+{
+	struct lapic *a = v->apic;
+
+	if (!a || (which != LAPIC_HV_ICR && val >> 32))
+		return 1;
+	switch (which) {
+	case LAPIC_HV_EOI: eoi(a); break;
+	case LAPIC_HV_ICR: write_icr64(a, val); break;
+	case LAPIC_HV_TPR: set_tpr(a, val); break;
+	}
+	return 0;
 }

@@ -18,8 +18,8 @@ struct irq_target {
 	u32 gsi;
 	u8 kind;		/* enum irq_target_kind */
 	u8 pin;
-	u32 data;		/* MSI */
-	u64 addr;
+	u32 data;		/* MSI; SINT: its number */
+	u64 addr;		/* SINT: VP index */
 };
 
 struct irq_routes {
@@ -81,6 +81,8 @@ static int target_set(struct vm *vm, const struct irq_target *t, u32 source, boo
 		return pic_set_irq(vm->irqs.pic, t->pin, source, level);
 	case IRQ_TO_IOAPIC:
 		return ioapic_set_irq(vm->irqs.ioapic, t->pin, source, level);
+	case IRQ_TO_SINT:
+		return level ? hv_sint_raise(vm, t->addr, t->data) : -1;
 	default:
 		return level ? msi_send(vm, t->addr, t->data) : -1;
 	}
@@ -144,6 +146,23 @@ void irq_pin_unmasked(struct vm *vm, enum irq_target_kind kind, unsigned int pin
 	host_spin_unlock(&irqs->route_lock);
 }
 
+void irq_sint_acked(struct vm *vm, u32 vp_index, u32 sint)
+{
+	const struct irq_routes *routes;
+
+	if (!READ_ONCE(vm->irqs.ack_sint))
+		return;
+	host_spin_lock(&vm->irqs.route_lock);
+	routes = vm->irqs.routes;
+	for (u32 i = 0; i < routes->n; i++) {
+		const struct irq_target *t = &routes->target[i];
+
+		if (t->kind == IRQ_TO_SINT && t->addr == vp_index && t->data == sint)
+			irqfds_ack_locked(vm, t->gsi);
+	}
+	host_spin_unlock(&vm->irqs.route_lock);
+}
+
 /* Split irqchip: the IOAPIC is user space's, which says by level-triggered
  * MSI routes of its pins which vectors are its own. */
 static bool user_ioapic_vector(struct vm *vm, struct vcpu *v, u8 vector)
@@ -185,7 +204,8 @@ static bool gsi_wants_ack_locked(const struct vm *vm, u32 gsi)
 void irq_update_acks_locked(struct vm *vm)
 {
 	struct irqs *irqs = &vm->irqs;
-	u32 pin, pic = 0, ioapic = 0;
+	u32 pin, i, pic = 0, ioapic = 0;
+	bool sint = false;
 
 	host_spin_assert_held(&irqs->route_lock);
 	if (irqs->mode != IRQCHIP_KERNEL || !irqs->routes)
@@ -196,6 +216,10 @@ void irq_update_acks_locked(struct vm *vm)
 	for (pin = 0; pin < IOAPIC_PINS; pin++)
 		if (gsi_wants_ack_locked(vm, irqs->routes->ioapic_gsi[pin]))
 			ioapic |= 1u << pin;
+	for (i = 0; i < irqs->routes->n && !sint; i++)
+		sint = irqs->routes->target[i].kind == IRQ_TO_SINT &&
+		       irqfds_want_ack_locked(vm, irqs->routes->target[i].gsi);
+	WRITE_ONCE(irqs->ack_sint, sint);
 	WRITE_ONCE(irqs->ack_pic, pic);
 	WRITE_ONCE(irqs->ack_ioapic, ioapic);
 	ioapic_update_acks(irqs->ioapic);
@@ -211,6 +235,8 @@ static int check_entry(struct vm *vm, const struct kvm_irq_routing_entry *e)
 		return -EINVAL;
 	if (e->type == KVM_IRQ_ROUTING_MSI)
 		return msi_valid(vm, (u64)e->u.msi.address_hi << 32) ? 0 : -EINVAL;
+	if (e->type == KVM_IRQ_ROUTING_HV_SINT)
+		return 0;
 	if (e->type != KVM_IRQ_ROUTING_IRQCHIP || vm->irqs.mode != IRQCHIP_KERNEL)
 		return -EINVAL;
 	switch (e->u.irqchip.irqchip) {
@@ -232,16 +258,22 @@ static void entry_to_target(const struct kvm_irq_routing_entry *e, struct irq_ta
 		t->data = e->u.msi.data;
 		return;
 	}
+	if (e->type == KVM_IRQ_ROUTING_HV_SINT) {
+		t->kind = IRQ_TO_SINT;
+		t->addr = e->u.hv_sint.vcpu;
+		t->data = e->u.hv_sint.sint;
+		return;
+	}
 	t->pin = e->u.irqchip.pin;
 	t->kind = e->u.irqchip.irqchip == KVM_IRQCHIP_IOAPIC ? IRQ_TO_IOAPIC : IRQ_TO_PIC;
 	if (e->u.irqchip.irqchip == KVM_IRQCHIP_PIC_SLAVE)
 		t->pin += PIC_PINS / 2;
 }
 
-/* A GSI is one message, or one pin of each of PIC master, slave and IOAPIC. */
+/* A GSI is one message or SINT, or one pin of each of PIC master, slave and IOAPIC. */
 static bool conflicts(const struct irq_target *a, const struct irq_target *b)
 {
-	if (a->kind == IRQ_TO_MSI || b->kind == IRQ_TO_MSI)
+	if (a->kind >= IRQ_TO_MSI || b->kind >= IRQ_TO_MSI)
 		return true;
 	return a->kind == b->kind && (a->kind == IRQ_TO_IOAPIC || a->pin / 8 == b->pin / 8);
 }

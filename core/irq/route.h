@@ -11,7 +11,7 @@
 #define PIC_PINS	16
 #define IOAPIC_PINS	24
 
-enum irq_target_kind { IRQ_TO_PIC, IRQ_TO_IOAPIC, IRQ_TO_MSI };
+enum irq_target_kind { IRQ_TO_PIC, IRQ_TO_IOAPIC, IRQ_TO_MSI, IRQ_TO_SINT };
 
 /* An interrupt message on its way to local APICs. */
 struct irq_msg {

@@ -403,6 +403,8 @@ static int env_hypercall(struct x86_cpu *c)
 	bool wide = c->mode == X86_MODE64;
 	s64 ret = -HC_ENOSYS;
 
+	if (hv_has_hypercalls(v))
+		return hv_hypercall(v);
 	v->stat[STAT_HYPERCALLS]++;
 	if (!c->cpl && c->gpr[X86_RAX] == HC_MAP_GPA_RANGE &&
 	    READ_ONCE(v->vm->hypercall_exits) & 1u << HC_MAP_GPA_RANGE) {

@@ -40,6 +40,8 @@ static void io_complete(struct vcpu *v)
 		io->call_pending = false;
 		io->call_done = true;
 	}
+	if (v->hv)
+		hv_exit_answered(v);
 	io->cursor = 0;
 }
 
@@ -333,26 +335,61 @@ static int tell_eoi(struct vcpu *v)
 	return RUN_EXIT;
 }
 
+static u32 requests(struct vcpu *v)
+{
+	return __atomic_exchange_n(&v->requests, 0, __ATOMIC_SEQ_CST);
+}
+
+/* Others were asked to drop their translations: go on when they have, or are out
+ * of the guest. So is this one meanwhile, since two may wait for each other. */
+static void wait_flush(struct vcpu *v)
+{
+	u32 n = __atomic_load_n(&v->vm->n_vcpus, __ATOMIC_ACQUIRE);
+
+	guest_leave(v);
+	for (u32 i = 0; i < n; i++) {
+		struct vcpu *x = v->vm->vcpu[i];
+
+		while (__atomic_load_n(&x->in_guest, __ATOMIC_SEQ_CST) &&
+		       __atomic_load_n(&x->requests, __ATOMIC_SEQ_CST) & REQ_TLB_FLUSH)
+			host_yield();
+	}
+	guest_enter(v);
+}
+
 /* RUN_OK, RUN_EXIT, or RUN_SHUTDOWN for an injected triple fault. */
 static int take_requests(struct vcpu *v)
 {
-	u32 req = __atomic_exchange_n(&v->requests, 0, __ATOMIC_SEQ_CST);
+	u32 req = requests(v);
+	int r;
 
 	if (likely(!req))
 		return RUN_OK;
 	v->stat[STAT_REQUESTS]++;
+	if (req & REQ_WAIT_FLUSH) {
+		wait_flush(v);
+		req |= requests(v);
+	}
 	if (req & REQ_TLB_FLUSH && v->vm->engine->flush)
 		v->vm->engine->flush(v, X86_FLUSH_ALL, 0);
-	if (req & REQ_CLOCK)
+	if (req & REQ_CLOCK) {
 		pv_clock_update(v);
+		hv_tsc_page_update(v);
+	}
 	if (req & REQ_BUS_LOCK) {
-		vcpu_request(v, req & ~(u32)REQ_BUS_LOCK & (REQ_TRIPLE | REQ_IOAPIC_EOI));
+		vcpu_request(v, req & (REQ_TRIPLE | REQ_IOAPIC_EOI | REQ_HYPERV));
 		v->run->exit_reason = KVM_EXIT_X86_BUS_LOCK;
 		return RUN_EXIT;
 	}
 	if (req & REQ_TRIPLE)
 		return RUN_SHUTDOWN;
-	return req & REQ_IOAPIC_EOI ? tell_eoi(v) : RUN_OK;
+	r = req & REQ_IOAPIC_EOI ? tell_eoi(v) : RUN_OK;
+	if (!(req & REQ_HYPERV))
+		return r;
+	if (!r)
+		return hv_requests(v);
+	vcpu_request(v, REQ_HYPERV);
+	return r;
 }
 
 static int halt(struct vcpu *v)

@@ -56,6 +56,7 @@ void vcpu_free(struct vcpu *v)
 {
 	if (!v)
 		return;
+	hv_vcpu_fini(v);	/* its timers send interrupts */
 	if (v->apic)
 		lapic_free(v);
 	v->vm->engine->vcpu_fini(v);

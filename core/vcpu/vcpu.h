@@ -10,6 +10,7 @@
 struct vm;
 struct lapic;
 struct vcpu_pv;
+struct vcpu_hv;
 
 enum vcpu_req {			/* bits of vcpu->requests: do it before entering */
 	REQ_KICK	= 1 << 0,	/* look at interrupts and signals again */
@@ -19,6 +20,8 @@ enum vcpu_req {			/* bits of vcpu->requests: do it before entering */
 	REQ_TRIPLE	= 1 << 4,	/* injected triple fault */
 	REQ_IOAPIC_EOI	= 1 << 5,	/* lapic_take_eoi_exit() has something */
 	REQ_BUS_LOCK	= 1 << 6,	/* user space wants to hear of a split lock */
+	REQ_HYPERV	= 1 << 7,	/* hv_requests() has something */
+	REQ_WAIT_FLUSH	= 1 << 8,	/* wait until others took their REQ_TLB_FLUSH */
 };
 
 enum vcpu_stat {			/* counted in vcpu->stat, by its own thread */
@@ -49,7 +52,7 @@ struct vcpu_io {
 	bool msr_pending;	/* KVM_RUN returned for RDMSR or WRMSR */
 	bool msr_done;		/* run->msr has user space's answer */
 	bool call_pending;	/* KVM_RUN returned for a hypercall */
-	bool call_done;		/* run->hypercall has user space's answer */
+	bool call_done;		/* run->hypercall, or run->hyperv, has user space's answer */
 	u64 signature;		/* of the iteration the fragments belong to */
 };
 
@@ -63,6 +66,7 @@ struct vcpu {
 	u64 apic_base;		/* IA32_APIC_BASE, see lapic_set_base() */
 	void *engine;		/* the engine's part, vm->engine->vcpu_size bytes */
 	struct vcpu_pv *pv;	/* kvmclock and friends (core/api/pv.c) */
+	struct vcpu_hv *hv;	/* Hyper-V's interface (core/hyperv) */
 
 	host_mutex_t lock;	/* one ioctl at a time */
 	host_wait_t wait;

@@ -301,6 +301,7 @@ static void features_update(struct vcpu *v)
 		v->cpu.features[i] = said[words[i].reg] & have[words[i].reg];
 	}
 	v->pv_features = pv_features(v);
+	hv_cpuid_changed(v);
 	e = cpuid_find(v, 0x80000008, 0);
 	v->cpu.maxphyaddr = 36;
 	if (e && (e->eax & 0xff) >= 32 && (e->eax & 0xff) <= 52)

@@ -50,6 +50,12 @@ u64 vcpu_guest_tsc(struct vcpu *v)
 	return host_tsc() + v->tsc_offset;
 }
 
+void vcpu_tsc_changed(struct vcpu *v)
+{
+	hv_clock_changed(v->vm);
+	vcpu_request(v, REQ_CLOCK);
+}
+
 static int tsc_get(struct vcpu *v, u32 idx, u64 *val, bool host)
 {
 	*val = vcpu_guest_tsc(v);
@@ -100,7 +106,7 @@ static int tsc_set(struct vcpu *v, u32 idx, u64 val, bool host)
 		v->tsc_offset += diff;
 		v->tsc_adjust += diff;
 	}
-	vcpu_request(v, REQ_CLOCK);
+	vcpu_tsc_changed(v);
 	return 0;
 }
 
@@ -116,7 +122,7 @@ static int tsc_adjust_set(struct vcpu *v, u32 idx, u64 val, bool host)
 		return 0;
 	if (!host) {
 		v->tsc_offset += val - v->tsc_adjust;
-		vcpu_request(v, REQ_CLOCK);
+		vcpu_tsc_changed(v);
 	}
 	v->tsc_adjust = val;
 	return 0;
@@ -603,6 +609,21 @@ static const struct msr_row rows[] = {
 	FN(0x6e0, 0x6e0, ML, deadline_get, deadline_set),
 	FN(0x800, 0x8ff, 0, x2apic_get, x2apic_set),
 	FN(0xda0, 0xda0, 0, xss_get, xss_set),
+	FN(0x40000000, 0x40000003, ML, hv_msr_read, hv_msr_write),
+	FN(0x40000004, 0x4000000f, 0, hv_msr_read, hv_msr_write),	/* none yet */
+	FN(0x40000010, 0x40000010, ML, hv_msr_read, hv_msr_write),
+	FN(0x40000011, 0x4000001f, 0, hv_msr_read, hv_msr_write),
+	FN(0x40000020, 0x40000023, ML, hv_msr_read, hv_msr_write),
+	FN(0x40000024, 0x40000072, 0, hv_msr_read, hv_msr_write),
+	FN(0x40000073, 0x40000073, ML, hv_msr_read, hv_msr_write),
+	FN(0x40000074, 0x4000007f, 0, hv_msr_read, hv_msr_write),
+	/* One of the SynIC and one of its timers stand for the others. */
+	FN(0x40000080, 0x40000080, ML, hv_msr_read, hv_msr_write),
+	FN(0x40000081, 0x4000009f, 0, hv_msr_read, hv_msr_write),
+	FN(0x400000b0, 0x400000b0, ML, hv_msr_read, hv_msr_write),
+	FN(0x400000b1, 0x400000b7, 0, hv_msr_read, hv_msr_write),
+	FN(0x400000f1, 0x400000f5, ML, hv_msr_read, hv_msr_write),
+	FN(0x400000ff, 0x40000108, ML, hv_msr_read, hv_msr_write),
 	FN(0x4b564d00, 0x4b564d01, ML, pv_msr_read, pv_msr_write),
 	FN(0x4b564d05, 0x4b564d05, ML, pv_msr_read, pv_msr_write),
 	FN(0xc0000080, 0xc0000080, 0, efer_get, efer_set),

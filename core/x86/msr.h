@@ -33,6 +33,8 @@ bool msr_feature_list(u32 i, u32 *idx);
 int msr_feature_read(u32 idx, u64 *val);
 
 u64 vcpu_guest_tsc(struct vcpu *v);
+/* v->tsc_offset was changed: clocks that guests compute from it follow. */
+void vcpu_tsc_changed(struct vcpu *v);
 
 #define MSR_MCE_BANKS	32		/* most that KVM_X86_SETUP_MCE takes */
 #define MSR_MCG_CAP	(1ull << 8)	/* KVM_X86_GET_MCE_CAP_SUPPORTED: MCG_CTL_P */

@@ -11,6 +11,7 @@
 #include <linux/mutex.h>
 #include <linux/poll.h>
 #include <linux/rcuwait.h>
+#include <linux/sched/cputime.h>
 #include <linux/slab.h>
 #include <linux/spinlock.h>
 #include <linux/string.h>
@@ -103,6 +104,20 @@ static inline u64 host_now_ns(void)
 static inline u64 host_wall_ns(void)
 {
 	return ktime_get_real_ns();
+}
+
+static inline u64 host_thread_ns(void)
+{
+	u64 user, system;
+
+	task_cputime_adjusted(current, &user, &system);
+	return user + system;
+}
+
+static inline void host_yield(void)
+{
+	cpu_relax();
+	cond_resched();
 }
 
 static inline u64 host_tsc(void)

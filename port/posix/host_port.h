@@ -58,6 +58,7 @@ typedef pthread_mutex_t host_spin_t;
 
 u64 host_now_ns(void);
 u64 host_wall_ns(void);
+u64 host_thread_ns(void);
 u64 host_tsc(void);
 u32 host_tsc_khz(void);
 u32 host_cpus(void);
@@ -75,6 +76,7 @@ void host_timer_set(host_timer_t *t, u64 when_ns);
 void host_timer_cancel(host_timer_t *t);
 void host_timer_fini(host_timer_t *t);
 
+void host_yield(void);
 struct host_wait {
 	u32 state;		/* awake, asleep or woken; atomic */
 	int fd;			/* an eventfd that ends the sleep */

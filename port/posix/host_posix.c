@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* core/host.h on a POSIX process: memory, time, sleeping, guest RAM, the log. */
 #include <poll.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <sys/eventfd.h>
@@ -30,6 +31,16 @@ u64 host_now_ns(void)
 u64 host_wall_ns(void)
 {
 	return clock_ns(CLOCK_REALTIME);
+}
+
+u64 host_thread_ns(void)
+{
+	return clock_ns(CLOCK_THREAD_CPUTIME_ID);
+}
+
+void host_yield(void)
+{
+	sched_yield();
 }
 
 u64 host_tsc(void)

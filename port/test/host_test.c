@@ -28,6 +28,15 @@ u64 host_wall_ns(void)
 	return test_now_ns + 1700000000000000000ull;
 }
 
+u64 host_thread_ns(void)
+{
+	return test_now_ns;
+}
+
+void host_yield(void)
+{
+}
+
 u64 host_tsc(void)
 {
 	return test_tsc;
