@@ -129,7 +129,6 @@ long hv_cpuid_supported(const struct vcpu *v, struct kvm_cpuid2 *c);
 /* The vCPU's CPUID was set. */
 void hv_cpuid_changed(struct vcpu *v);
 bool hv_msr_offered(const struct vcpu_hv *hv, u32 idx);
-bool hv_call_offered(const struct vcpu_hv *hv, u16 code);
 
 /* --- msr.c: 0, or 1 for #GP --- */
 int hv_msr_read(struct vcpu *v, u32 idx, u64 *val, bool host);
