@@ -333,6 +333,20 @@ static u32 debug_call(const struct vcpu *v, const struct hcall *h)
 	return READ_ONCE(v->vm->hv.dbg_options) & 1 << 2 ? HS_USER : HS_OPERATION_DENIED;
 }
 
+/* Where the registers are the processor's while KVM_RUN lasts: end it, briefly. */
+static void fetch_xmm(struct vcpu *v)
+{
+	const struct engine *e = v->vm->engine;
+
+	if (!e->fpu_fetch)
+		return;
+	if (e->end)
+		e->end(v);
+	e->fpu_fetch(v);
+	if (e->begin)
+		e->begin(v);
+}
+
 static u32 call(struct vcpu *v, struct hcall *h)
 {
 	u32 r = HS_USER;
@@ -341,8 +355,11 @@ static u32 call(struct vcpu *v, struct hcall *h)
 		return HS_ACCESS_DENIED;
 	if (h->param & HC_RESERVED)
 		return HS_INVALID_INPUT;
-	if (h->fast && takes_xmm(h->code) && v->hv->enforced && !(v->hv->feat_edx & HVF_D_XMM))
-		return HS_UD;
+	if (h->fast && takes_xmm(h->code)) {
+		if (v->hv->enforced && !(v->hv->feat_edx & HVF_D_XMM))
+			return HS_UD;
+		fetch_xmm(v);
+	}
 	switch (h->code) {
 	case HC_POST_DEBUG: case HC_RETRIEVE_DEBUG: case HC_RESET_DEBUG:
 		return debug_call(v, h);
@@ -383,7 +400,7 @@ static void get_input(const struct x86_cpu *c, struct hcall *h)
 	h->rep = h->rep_cnt || h->rep_idx;
 }
 
-int hv_hypercall_done(struct vcpu *v, u64 result)
+static int done(struct vcpu *v, u64 result)
 {
 	struct x86_cpu *c = &v->cpu;
 
@@ -405,18 +422,20 @@ int hv_hypercall(struct vcpu *v)
 
 	if (v->cpu.cpl || !(v->cpu.cr0 & X86_CR0_PE))
 		return x86_raise(&v->cpu, X86_UD);
+	if (v->io.call_done)
+		return done(v, READ_ONCE(run->hyperv.u.hcall.result));
 	get_input(&v->cpu, &h);
 	status = call(v, &h);
 	if (status == HS_UD)
 		return x86_raise(&v->cpu, X86_UD);
 	if (status != HS_USER)
-		return hv_hypercall_done(v, status == HS_SUCCESS ? (u64)h.rep_cnt << 32 : status);
+		return done(v, status == HS_SUCCESS ? (u64)h.rep_cnt << 32 : status);
 	run->exit_reason = KVM_EXIT_HYPERV;
 	memset(&run->hyperv, 0, sizeof(run->hyperv));
 	run->hyperv.type = KVM_EXIT_HYPERV_HCALL;
 	run->hyperv.u.hcall.input = h.param;
 	run->hyperv.u.hcall.params[0] = h.in;
 	run->hyperv.u.hcall.params[1] = h.out;
-	v->io.hcall_pending = true;
+	v->io.call_pending = true;
 	return RUN_EXIT;
 }

@@ -142,8 +142,6 @@ void hv_exit_answered(struct vcpu *v);
 /* Are VMCALL and VMMCALL Hyper-V's? Then the instruction: an enum run_result. */
 bool hv_has_hypercalls(const struct vcpu *v);
 int hv_hypercall(struct vcpu *v);
-/* Its result, which user space has given. */
-int hv_hypercall_done(struct vcpu *v, u64 result);
 /* KVM_HYPERV_EVENTFD: -EINVAL, -EEXIST, -ENOENT, -EBADF, -ENOMEM. */
 int hv_eventfd(struct vm *vm, const struct kvm_hyperv_eventfd *arg);
 

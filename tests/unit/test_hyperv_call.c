@@ -361,9 +361,9 @@ static void messages_go_to_user_space(void **state)
 	assert_false(vcpu_replaying(v));
 	assert_int_equal(try_call(SIGNAL_EVENT | FAST, 8, 0), RUN_EXIT);	/* nobody's */
 	assert_int_equal(r->hyperv.u.hcall.params[0], 8);
-	v->io.hcall_pending = false;
+	v->io.call_pending = false;
 	assert_int_equal(try_call(SIGNAL_EVENT | FAST, 1ull << 32, 0), RUN_EXIT);
-	v->io.hcall_pending = false;
+	v->io.call_pending = false;
 }
 
 static void debugger_calls_need_a_debugger(void **state)
@@ -379,7 +379,7 @@ static void debugger_calls_need_a_debugger(void **state)
 	enforce(false);
 	assert_int_equal(host_wr(HV_DBG_OPTIONS, 4), 0);
 	assert_int_equal(try_call(RESET_DEBUG, 0, 0), RUN_EXIT);
-	v->io.hcall_pending = false;
+	v->io.call_pending = false;
 }
 
 #undef T
