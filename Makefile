@@ -54,6 +54,9 @@ $(B)/debug/kvist: $(call obj,dbg,$(PROG))
 	@mkdir -p $(@D)
 	$(Q)$(CC) -pthread $(SAN) -o $@ $^ $(LIBS)
 
+# Of that, what no unit test contains.
+debug-rest: $(call obj,dbg,$(POSIX) vmm/kvm_device.c cli/main.c)
+
 # The core and the software engine, for other programs of the tree.
 $(B)/libkvist.a: $(call obj,rel,$(CORE) $(SOFT) $(POSIX))
 	@rm -f $@
@@ -76,7 +79,7 @@ unit: $(UNITS)
 clean:
 	rm -rf $(B)
 
-.PHONY: all unit clean core-check kernel-objs
+.PHONY: all unit clean debug-rest core-check kernel-objs
 .SECONDARY:
 -include $(foreach v,rel dbg test,$(wildcard $(B)/$(v)/*/*.d $(B)/$(v)/*/*/*.d $(B)/$(v)/*/*/*/*.d))
 -include make/*.mk

@@ -3,16 +3,16 @@
 # run.sh - the benchmark: the same loads natively, on kvist's software engine
 # and on QEMU TCG, in turn, RUNS times; CPU seconds, medians.
 #
-#   tests/bench/run.sh [RUNS]        default 3
+#   tests/bench/run.sh [RUNS [boot|shim]]     default 3, all
 #
-# Loads: tests/guest/prog (no operating system around them) and booting Debian's
-# kernel to init. Needs what ./demo needs; QEMU (package qemu-system-x86) is
+# Loads: tests/guest/prog (no operating system around them), booting Debian's
+# kernel to init, and that in QEMU under `kvist shim`. Needs what ./demo needs; QEMU (package qemu-system-x86) is
 # compared with where it is installed.
 . "$(dirname "$0")/../system/lib.sh"
 
 RUNS=${1:-3}
 QEMU=$(command -v qemu-system-x86_64)
-make -C "$TOP" -s -j"$(nproc)" build/kvist guest-progs || exit 1
+make -C "$TOP" -s -j"$(nproc)" build/kvist build/libkvist-preload.so guest-progs || exit 1
 "$TOP/scripts/guest-image" || exit 1
 
 # cpu COMMAND...: user + system seconds of one run, on the last line.
@@ -21,7 +21,7 @@ median() { sort -n | awk '{ v[NR] = $1 } END { print NR % 2 ? v[(NR + 1) / 2] : 
 insns() { sed -n 's/.* insns \([0-9]*\) .*/\1/p' "$TMP/err" | awk '{ s += $1 } END { print s + 0 }'; }
 
 kvist_run() { KVIST_LOG=info timeout 100 "$KVIST" run --engine soft --console "file=$TMP/console" "$@"; }
-tcg_run() { timeout 100 "$QEMU" -accel tcg -cpu qemu64 -nodefaults -display none -no-reboot -serial "file:$TMP/console" "$@"; }
+tcg_run() { timeout 300 "$QEMU" -accel tcg -cpu qemu64 -nodefaults -display none -no-reboot -serial "file:$TMP/console" "$@"; }
 
 row() { printf '%-16s %9s %9s %9s %9s %9s %9s\n' "$@"; }
 ratio() { awk -v a="$1" -v b="$2" 'BEGIN { if (b + 0 > 0) printf "%.1f", a / b; else printf "-" }'; }
@@ -66,9 +66,27 @@ bench_boot()
 	row "boot to init" - "$k" "$t" - "$(ratio "$t" "$k")" "$(ratio "$count" "$(awk -v k="$k" 'BEGIN { print k * 1e6 }')")"
 }
 
+# The same QEMU, whose guest unpacks the kernel itself: kvist is its /dev/kvm.
+bench_shim()
+{
+	local kv=() tcg=() i k t
+
+	[ -n "$QEMU" ] || return
+	for ((i = 0; i < RUNS; i++)); do
+		kv+=("$(cpu timeout 300 "$KVIST" shim -- "$QEMU" -accel kvm -nodefaults -display none -no-reboot -m 512 \
+			-serial "file:$TMP/console" -kernel "$G/vmlinuz" -initrd "$TMP/initrd" -append "console=ttyS0 quiet")")
+		tcg+=("$(cpu tcg_run -m 512 -kernel "$G/vmlinuz" -initrd "$TMP/initrd" -append "console=ttyS0 quiet")")
+	done
+	k=$(printf '%s\n' "${kv[@]}" | median)
+	t=$(printf '%s\n' "${tcg[@]}" | median)
+	row "QEMU boot" - "$k" "$t" - "$(ratio "$t" "$k")" -
+}
+
+[ $# -lt 2 ] || { "bench_$2"; exit; }
 bench_prog sha256 300
 bench_prog sort 60
 bench_prog mixed 300
 bench_prog calls 300
 bench_prog float 300
 bench_boot
+bench_shim

@@ -41,6 +41,34 @@ expect 0 '^ok opens_in_every_way' "$KVIST" shim "$BUILD/api/fds" opens_in_every_
 expect 0 'GET_API_VERSION.* = 12' env KVIST_LOG=debug "$KVIST" shim -- "$BUILD/api/fds" opens_in_every_way
 expect 0 '^SigIgn:.*0$' "$KVIST" shim -- grep SigIgn /proc/self/status
 
+# On a machine that has no /dev/kvm. Clients look first.
+ns=(unshare --mount)
+[ "$(id -u)" = 0 ] || ns=(unshare --user --map-root-user --mount)
+cat >"$TMP/nodev" <<'END'
+mount -t tmpfs none "$1" || exit 77
+for f in null zero urandom; do
+	: >"$1/$f"
+	mount --bind /dev/$f "$1/$f" || exit 77
+done
+mount --rbind "$1" /dev && [ ! -e /dev/kvm ] || exit 77
+shift
+exec "$@"
+END
+mkdir "$TMP/dev"
+nodev() { timeout 100 "${ns[@]}" bash "$TMP/nodev" "$TMP/dev" "$@" >"$TMP/out" 2>&1 </dev/null; }
+nodev "$KVIST" shim -- bash -c '[ -e /dev/kvm ] && [ -c /dev/kvm ] && [ -r /dev/kvm ] && [ -w /dev/kvm ] && ! [ -e /dev/kvm2 ]'
+case $? in
+77) echo "no mount namespace here: a machine without /dev/kvm is not tested" ;;
+0)
+	ok "no device: it is there for those who look"
+	nodev "$KVIST" shim -- "$BUILD/api/fds"
+	rc=$?
+	[ $rc = 0 ] && [ "$(grep -c '^ok' "$TMP/out")" -gt 20 ] && ok "no device: files" ||
+		bad "no device: files: status $rc: $(grep -v '^ok' "$TMP/out")"
+	;;
+*) bad "no device: not there for those who look: $(cat "$TMP/out")" ;;
+esac
+
 # As installed: bin/kvist, and lib/ beside bin/.
 mkdir -p "$TMP/bin" "$TMP/lib"
 cp "$KVIST" "$TMP/bin/"
