@@ -36,7 +36,7 @@ void count_test(enum how how, const struct block *b, const struct state *n, u64 
 	blocks[how] += b->n > 1;
 	insns_run[how] += insns;
 	faulted[how] += n->vector != -1;
-	loops += b->loop;
+	loops += !!b->turns;
 	smc += b->smc;
 	for (i = 0; i < b->n; i++) {
 		if (b->at[i] > stop)

@@ -98,7 +98,7 @@ struct block {
 	struct x86_insn last;	/* what may leave flags undefined at the end */
 	bool cs_read;		/* one reads data by CS */
 	bool segments;		/* one looks at descriptors */
-	bool loop;		/* runs several times */
+	u32 turns;		/* of a loop, or 0 */
 	bool smc;		/* changes itself */
 	bool mmx;		/* one of them uses MMX registers */
 	bool rep32;		/* one is a repeated string instruction with 67 */
@@ -132,18 +132,19 @@ extern struct machine machine;
 int machine_init(void);
 u8 *model_data(void);
 u8 *model_code(void);
+void machine_code(const struct block *b);
 /* Ready to enter user mode. */
-void machine_enter(struct x86_cpu *c, const struct block *b, const struct state *in);
+void machine_enter(struct x86_cpu *c, const struct state *in);
 /* After an exception led to the supervisor: what a program would see. */
 void machine_left(struct x86_cpu *c, const struct block *b, struct state *out);
 void machine_percpu_limit(u32 limit);
 
 /* model.c */
 enum how { HOW_CORE, HOW_BLOCKS };	/* the core alone, or the engine's blocks */
-/* Flags that came out undefined are set in *undef. Returns how many instructions
- * were executed. */
-u64 model_run(enum how how, const struct block *b, const struct state *in, struct state *out,
-	      u64 *undef);
+/* again: the code is there already. Flags that came out undefined are set in
+ * *undef. Returns how many instructions were executed. */
+u64 model_run(enum how how, const struct block *b, bool again, const struct state *in,
+	      struct state *out, u64 *undef);
 void model_tick(void);			/* from the timer's signal handler */
 extern bool model_no_fpu;
 extern u64 executed[OP_COUNT];		/* by HOW_CORE */
@@ -152,6 +153,7 @@ extern u64 executed[OP_COUNT];		/* by HOW_CORE */
 /* not_regex may be NULL. */
 int gen_init(const char *regex, const char *not_regex, u64 seed);
 void gen_block(struct block *b, struct state *s, unsigned int insns);
+void gen_again(const struct block *b, struct state *s);
 void gen_data(u8 *data, unsigned int n);
 u64 rnd(void);
 u32 rnd_below(u32 n);

@@ -534,7 +534,7 @@ static void close_loop(struct gen *g, unsigned int start)
 	append(b, tail, 3);
 	d = (s32)start - (s32)(b->len + (diff_bits == 16 ? 2 : 4));
 	append(b, &d, diff_bits == 16 ? 2 : 4);
-	b->loop = true;
+	b->turns = n;
 	b->last = (struct x86_insn){ 0 };	/* the flags are SUB's */
 }
 
@@ -617,7 +617,8 @@ void gen_block(struct block *b, struct state *s, unsigned int insns)
 	rnd_state(s);
 	while (!b->n) {
 		b->len = 0;
-		b->smc = b->loop = false;
+		b->smc = false;
+		b->turns = 0;
 		g.skip_at = 0;
 		if (insns > 1)
 			several(&g, insns);
@@ -627,6 +628,17 @@ void gen_block(struct block *b, struct state *s, unsigned int insns)
 	/* The way in may leave other bits above a 16-bit stack pointer. */
 	if (diff_bits == 16)
 		s->gpr[X86_RSP] = (u16)s->gpr[X86_RSP];
+}
+
+/* The same code once more, with other flags and vectors, on what it left. */
+void gen_again(const struct block *b, struct state *s)
+{
+	u64 ac = s->flags & X86_F_AC;
+
+	rnd_again(s);
+	s->flags |= ac;
+	if (b->turns)
+		poke(COUNTER, &b->turns, 4);
 }
 
 int gen_init(const char *regex, const char *not_regex, u64 seed)

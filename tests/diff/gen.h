@@ -10,6 +10,7 @@ void rnd_seed(u64 seed);
 u64 rnd_value(void);			/* for a general register */
 void rnd_vector(u8 *p);			/* 16 bytes, for an XMM register */
 void rnd_state(struct state *s);
+void rnd_again(struct state *s);		/* flags and FPU only */
 u32 rnd_mxcsr(void);
 void rnd_fpu_area(u8 p[832]);		/* as XSAVE writes it */
 u64 rnd_data(unsigned int align, unsigned int size);

@@ -241,6 +241,12 @@ void gen_data(u8 *data, unsigned int n)
 		rnd_vector(data + i);
 }
 
+void rnd_again(struct state *s)
+{
+	s->flags = X86_F_1 | X86_F_IF | (rnd() & X86_F_ARITH) | (one_in(4) ? X86_F_DF : 0);
+	rnd_fpu(s->fx);
+}
+
 void rnd_state(struct state *s)
 {
 	unsigned int i;
@@ -249,7 +255,7 @@ void rnd_state(struct state *s)
 		s->gpr[i] = diff_bits == 64 ? rnd_value() : (u32)rnd_value();
 	s->gpr[X86_RSP] = (DATA_LIN - data_base() + 512 + rnd_below(RW_SIZE - 2048)) & ~7ull;
 	s->gpr[X86_RBP] = (DATA_LIN - data_base() + 512 + rnd_below(RW_SIZE - 2048)) & ~7ull;
-	s->flags = X86_F_1 | X86_F_IF | (rnd() & X86_F_ARITH) | (one_in(4) ? X86_F_DF : 0);
+	rnd_again(s);
 	if (one_in(64))
 		s->flags |= X86_F_AC;
 	s->fsbase = rnd_below(0x100000);
@@ -260,5 +266,4 @@ void rnd_state(struct state *s)
 		s->sel[i] = i == X86_SS && diff_bits == 64 ? SEL_DATA : data_sel();
 	s->sel[X86_CS] = 0;
 	s->sel[X86_FS] = s->sel[X86_GS] = 0;
-	rnd_fpu(s->fx);
 }

@@ -341,12 +341,16 @@ static void segments_in(struct x86_cpu *c, const struct state *s)
 	c->seg[X86_GS].base = s->gsbase;
 }
 
-void machine_enter(struct x86_cpu *c, const struct block *b, const struct state *s)
+void machine_code(const struct block *b)
+{
+	memcpy(model_code() + START_OFF, b->code, MAX_CODE);
+	memset(model_code() + START_OFF + b->len, FILLER, MAX_CODE + 64 - b->len);
+}
+
+void machine_enter(struct x86_cpu *c, const struct state *s)
 {
 	u32 frame = SYS_PHYS + 4096 * (SYS_STACK + 1) - 40;
 
-	memcpy(model_code() + START_OFF, b->code, MAX_CODE);
-	memset(model_code() + START_OFF + b->len, FILLER, MAX_CODE + 64 - b->len);
 	memcpy(c->gpr, s->gpr, sizeof(s->gpr));
 	c->gpr[X86_ZERO] = 0;
 	c->gpr[X86_RIP] = PAGE(SYS_STUBS) + IRET_OFF;

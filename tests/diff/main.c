@@ -100,7 +100,7 @@ static void mismatch(u64 i, enum how how, const struct block *b, const struct st
 
 	if (count_bad(b->op[b->n - 1]) < opt.errors && reports++ < MAX_REPORTS) {
 		printf("mismatch in test %llu, %s%s%s:", (unsigned long long)i,
-		       how == HOW_CORE ? "core" : "blocks", b->loop ? ", loop" : "",
+		       how == HOW_CORE ? "core" : "blocks", b->turns ? ", loop" : "",
 		       b->smc ? ", self-modifying" : "");
 		for (k = 0; k < b->n; k++)
 			printf(" %s", x86_op_name(b->op[k]));
@@ -111,34 +111,52 @@ static void mismatch(u64 i, enum how how, const struct block *b, const struct st
 }
 
 /* True when both agree. */
-static bool one_test(u64 i)
+static bool run_test(u64 i, enum how how, const struct block *b, const struct state *in,
+		     bool again)
 {
-	static struct state in, n, m;
-	static struct block b;
-	unsigned int size = opt.block ? opt.block : one_in(4) ? 2 + rnd_below(6) : 1;
-	enum how how = opt.how >= 0 ? opt.how : size > 1 && !one_in(4) ? HOW_BLOCKS : i & 1;
+	static struct state n, m;
 	u64 undef, insns;
 	bool ok;
 
-	gen_block(&b, &in, size);
-	if (b.segments)
-		machine_percpu_limit(native_percpu_limit());
-	native_run(&b, &in, &n);
+	native_run(b, in, &n);
 	if (!native_ok()) {
 		skipped++;
 		memcpy(native_data(), model_data(), RW_SIZE);
 		return true;
 	}
-	insns = model_run(how, &b, &in, &m, &undef);
-	ok = state_equal(&b, &n, &m, undef) && memory_equal(&b);
+	insns = model_run(how, b, again, in, &m, &undef);
+	ok = state_equal(b, &n, &m, undef) && memory_equal(b);
 	if (!ok) {
-		excuse(&b, &n, &m);
-		ok = state_equal(&b, &n, &m, undef) && memory_equal(&b);
+		excuse(b, &n, &m);
+		ok = state_equal(b, &n, &m, undef) && memory_equal(b);
 	}
 	if (!ok)
-		mismatch(i, how, &b, &in, &n, &m, undef);
-	count_test(how, &b, &n, insns, ok);
+		mismatch(i, how, b, in, &n, &m, undef);
+	count_test(how, b, &n, insns, ok);
 	return ok;
+}
+
+/* The code of a test may run some more times, from the caches it then is in. */
+#define AGAIN 6
+
+static u64 one_test(u64 i)
+{
+	static struct state in;
+	static struct block b;
+	unsigned int size = opt.block ? opt.block : one_in(3) ? 2 + rnd_below(6) : 1;
+	enum how how = opt.how >= 0 ? opt.how : size > 1 && !one_in(4) ? HOW_BLOCKS : i & 1;
+	unsigned int left = how == HOW_BLOCKS && size > 1 ? rnd_below(AGAIN + 1) : 0;
+	u64 bad;
+
+	gen_block(&b, &in, size);
+	if (b.segments)
+		machine_percpu_limit(native_percpu_limit());
+	bad = !run_test(i, how, &b, &in, false);
+	for (; left && !bad && !b.skip_mem; left--) {
+		gen_again(&b, &in);
+		bad = !run_test(i, how, &b, &in, true);
+	}
+	return bad;
 }
 
 static int run(void)
@@ -165,7 +183,7 @@ static int run(void)
 	}
 	start = now();
 	for (i = 0; i < opt.count; i++) {
-		mismatches += !one_test(i);
+		mismatches += one_test(i);
 		if (opt.seconds && !(i & 1023) && now() - start > opt.seconds)
 			break;
 	}

@@ -85,14 +85,17 @@ void model_tick(void)
 		machine.v->run->immediate_exit = 1;
 }
 
-u64 model_run(enum how how, const struct block *b, const struct state *in, struct state *out,
-	      u64 *undef)
+u64 model_run(enum how how, const struct block *b, bool again, const struct state *in,
+	      struct state *out, u64 *undef)
 {
 	struct x86_cpu *c = how == HOW_CORE ? machine.core : &machine.v->cpu;
 
 	*undef = 0;
-	machine_enter(c, b, in);
-	/* The engine did not see this process write the code. */
-	engine_soft.memory_written(machine.vm, model_code() - machine.ram, CODE_SIZE);
+	if (!again || b->smc) {
+		machine_code(b);
+		/* The engine did not see this process write. */
+		engine_soft.memory_written(machine.vm, 0, model_code() - machine.ram, CODE_SIZE);
+	}
+	machine_enter(c, in);
 	return how == HOW_CORE ? run_core(b, out, undef) : run_blocks(b, out, undef);
 }
