@@ -25,6 +25,8 @@
  *             u64 host_thread_ns(void)          processor time of this thread
  *             u64 host_tsc(void)                the time stamp counter
  *             u32 host_tsc_khz(void)            its frequency
+ *             u64 host_run_delay_ns(void)       how long the calling thread has
+ *             waited for a processor in all, or HOST_NO_RUN_DELAY: not known
  *
  *  processors u32 host_cpus(void)               how many are online
  *
@@ -71,6 +73,8 @@
  */
 #ifndef CORE_HOST_H
 #define CORE_HOST_H
+
+#define HOST_NO_RUN_DELAY	(~0ull)
 
 enum host_level { HOST_ERR, HOST_WARN, HOST_INFO, HOST_DEBUG };
 

@@ -15,6 +15,7 @@ IS(host_yield(), void);
 IS(host_tsc(), u64);
 IS(host_tsc_khz(), u32);
 IS(host_cpus(), u32);
+IS(host_run_delay_ns(), u64);
 IS(host_timer_init((host_timer_t *)0, (void (*)(void *))0, (void *)0), int);
 IS(host_timer_set((host_timer_t *)0, (u64)0), void);
 IS(host_timer_cancel((host_timer_t *)0), void);

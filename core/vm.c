@@ -3,6 +3,7 @@
 #include "core/api/ioevent.h"
 #include "core/api/msr_filter.h"
 #include "core/api/pv.h"
+#include "core/api/tsc.h"
 #include "core/x86/msr.h"
 
 static int vm_engine_init(struct vm *vm)
@@ -118,7 +119,7 @@ static int create_vcpu_locked(struct vm *vm, u32 id, struct kvm_run *run, struct
 	}
 	v->run = run;
 	dirty_ring_init(v);
-	v->tsc_khz = vm->tsc_khz;
+	tsc_set_khz(v, vm->tsc_khz);
 	msr_reset(v);
 	if (!vm->n_vcpus)
 		vm->ring = (void *)((u8 *)run + COALESCED_PAGE * 4096);

@@ -33,6 +33,7 @@ struct vm {
 	host_spin_t time_lock;		/* all time_* and tsc_* below, and clock_offset */
 	u64 time_ns, time_tsc;		/* a host time and the host TSC that belong together */
 	u64 tsc_last_ns, tsc_last_value, tsc_last_offset;	/* last TSC set from outside */
+	u32 tsc_last_khz;
 	bool tsc_set;			/* ... if there was one */
 	u64 wall_gpa;			/* MSR_KVM_WALL_CLOCK as last written */
 	host_mutex_t bus_lock;		/* split locked accesses */

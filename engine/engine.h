@@ -13,6 +13,9 @@ struct slot_table;
 struct engine {
 	const char *name;
 	bool (*present)(void);
+	/* Dirty rings: vCPUs' shared memory has room for them, and every page that is
+	 * written goes through dirty_mark(). TSC scaling: vcpu->tsc_ratio is heeded. */
+	bool dirty_ring, tsc_scaling;
 	size_t vm_size, vcpu_size;	/* private parts, allocated zeroed by the core */
 	int (*vm_init)(struct vm *vm);
 	void (*vm_fini)(struct vm *vm);

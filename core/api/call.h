@@ -64,16 +64,16 @@ const struct api_call *api_find(const struct api_table *t, u32 nr);
 /* One ioctl. The caller holds what the object needs (a vCPU's lock). */
 long api_dispatch(const struct api_table *t, void *obj, u32 nr, void *uarg);
 
-/* KVM_CHECK_EXTENSION, same for the system and every VM. */
+/* KVM_CHECK_EXTENSION, same for the system and every VM. What an engine need not
+ * have is there for NULL. */
 long cap_value(u32 cap);
+long cap_of_engine(const struct engine *e, u32 cap);
 long vm_enable_cap(struct vm *vm, const struct kvm_enable_cap *c);
 
 /* KVM_CAP_DISABLE_QUIRKS2: those that can be disabled. */
 #define API_QUIRKS	0x7fu
 /* KVM_CAP_EXIT_HYPERCALL: those that can go to user space. */
 #define API_HYPERCALLS	(1u << 12)	/* KVM_HC_MAP_GPA_RANGE */
-/* Is this a TSC frequency that a vCPU can have? 0: the host's. */
-bool tsc_khz_valid(u32 khz);
 
 #define API_VCPU_PAGES	3u	/* kvm_run, PIO data, coalesced ring */
 

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * pv.c - kvmclock. All vCPUs of a VM count from the same pair of host time and
+ * pv.c - kvmclock, and the paravirtual MSRs. All vCPUs of a VM count from the same pair of host time and
  * host TSC, so their clocks agree and the stable flag may be set.
  */
 #include "core/api/pv.h"
+#include "core/api/tsc.h"
 #include "core/vm.h"
 #include "core/x86/msr.h"
 
@@ -11,16 +12,15 @@
 #define MSR_SYSTEM_TIME		0x12
 #define MSR_WALL_CLOCK_NEW	0x4b564d00
 #define MSR_SYSTEM_TIME_NEW	0x4b564d01
+#define MSR_APF_EN		0x4b564d02
+#define MSR_STEAL_TIME		0x4b564d03
+#define MSR_PV_EOI		0x4b564d04
 #define MSR_POLL_CONTROL	0x4b564d05
+#define MSR_APF_INT		0x4b564d06
+#define MSR_APF_ACK		0x4b564d07
 
 #define PV_TSC_STABLE		1u
 #define PV_GUEST_STOPPED	2u
-
-struct vcpu_pv {
-	u64 time_msr;		/* MSR_KVM_SYSTEM_TIME; bit 0: on */
-	u64 poll_control;
-	bool stopped;		/* report PV_GUEST_STOPPED with the next update */
-};
 
 struct pv_time_info {		/* msr.rst: struct pvclock_vcpu_time_info */
 	u32 version;		/* odd while being written */
@@ -78,13 +78,15 @@ static u64 clock_now_locked(struct vm *vm, u64 tsc)
 	return vm->time_ns + vm->clock_offset + scale(tsc - vm->time_tsc, mul, shift);
 }
 
-void pv_clock_base(struct vm *vm, struct pv_clock_base *out)
+void pv_clock_base(const struct vcpu *v, struct pv_clock_base *out)
 {
+	struct vm *vm = v->vm;
+
 	host_spin_lock(&vm->time_lock);
-	out->tsc = vm->time_tsc;
+	out->tsc = tsc_scaled(v, vm->time_tsc) + READ_ONCE(v->tsc_offset);
 	out->ns = vm->time_ns + vm->clock_offset;
 	host_spin_unlock(&vm->time_lock);
-	tsc_scale(host_tsc_khz(), &out->mul, &out->shift);
+	tsc_scale(tsc_guest_khz(v), &out->mul, &out->shift);
 }
 
 u64 pv_clock_now(struct vm *vm, u64 *tsc)
@@ -118,11 +120,14 @@ void pv_clock_set(struct vm *vm, u64 ns)
 int pv_init(struct vcpu *v)
 {
 	v->pv = host_alloc(sizeof(*v->pv));
-	return v->pv ? 0 : -ENOMEM;
+	if (!v->pv)
+		return -ENOMEM;
+	v->pv->poll_control = 1;
+	return 0;
 }
 
 /* The next even number: readers see an odd one while the rest is written. */
-static int version_begin(struct vcpu *v, u64 gpa, u32 *version)
+int pv_version_begin(struct vcpu *v, u64 gpa, u32 *version)
 {
 	u32 odd;
 	int err = gmem_read(v->vm, gpa, version, sizeof(*version));
@@ -134,7 +139,7 @@ static int version_begin(struct vcpu *v, u64 gpa, u32 *version)
 	return gmem_write(v, gpa, &odd, sizeof(odd));
 }
 
-static void version_end(struct vcpu *v, u64 gpa, u32 version)
+void pv_version_end(struct vcpu *v, u64 gpa, u32 version)
 {
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
 	gmem_write(v, gpa, &version, sizeof(version));
@@ -146,22 +151,27 @@ void pv_clock_update(struct vcpu *v)
 	struct vm *vm = v->vm;
 	struct pv_clock_base base;
 	u64 gpa;
+	u8 old;
 
 	if (!v->pv || !(v->pv->time_msr & 1))
 		return;
 	gpa = v->pv->time_msr & ~1ull;
-	pv_clock_base(vm, &base);
-	info.tsc_timestamp = base.tsc + v->tsc_offset;
+	pv_clock_base(v, &base);
+	info.tsc_timestamp = base.tsc;
 	info.system_time = base.ns;
 	info.mul = base.mul;
 	info.shift = base.shift;
+	/* The guest clears that it was stopped, once it has seen it. */
+	if (gmem_read(vm, gpa + offsetof(struct pv_time_info, flags), &old, 1))
+		return;
+	info.flags |= old & PV_GUEST_STOPPED;
 	if (v->pv->stopped)
 		info.flags |= PV_GUEST_STOPPED;
-	if (version_begin(v, gpa, &info.version))
+	if (pv_version_begin(v, gpa, &info.version))
 		return;
 	gmem_write(v, gpa + offsetof(struct pv_time_info, pad0), &info.pad0,
 		   sizeof(info) - offsetof(struct pv_time_info, pad0));
-	version_end(v, gpa, info.version);
+	pv_version_end(v, gpa, info.version);
 	v->pv->stopped = false;
 }
 
@@ -182,10 +192,42 @@ static void write_wall_clock(struct vcpu *v, u64 gpa)
 
 	wc.sec = boot / 1000000000;
 	wc.nsec = boot % 1000000000;
-	if (!gpa || version_begin(v, gpa, &wc.version))
+	if (!gpa || pv_version_begin(v, gpa, &wc.version))
 		return;
 	gmem_write(v, gpa + sizeof(u32), &wc.sec, 2 * sizeof(u32));
-	version_end(v, gpa, wc.version);
+	pv_version_end(v, gpa, wc.version);
+}
+
+u32 pv_supported(void)
+{
+	return host_run_delay_ns() == HOST_NO_RUN_DELAY ? PV_FEATURES & ~PV_STEAL_TIME : PV_FEATURES;
+}
+
+void pv_reset(struct vcpu *v)
+{
+	v->pv_eoi = 0;
+	v->pv_eoi_pending = false;
+	if (!v->pv)
+		return;
+	v->pv->time_msr = v->pv->steal_msr = 0;
+	v->pv->apf_en = v->pv->apf_int = 0;
+	v->pv->stopped = v->pv->preempted = v->pv->apf_wake_all = false;
+}
+
+struct pv_pairing {		/* hypercalls.rst: struct kvm_clock_pairing */
+	s64 sec, nsec;
+	u64 tsc;
+	u32 flags, pad[9];
+};
+
+bool pv_clock_pair(struct vcpu *v, u64 gpa)
+{
+	u64 ns = host_wall_ns();
+	struct pv_pairing p = {
+		.sec = ns / 1000000000, .nsec = ns % 1000000000, .tsc = vcpu_guest_tsc(v),
+	};
+
+	return !gmem_write(v, gpa, &p, sizeof(p));
 }
 
 bool pv_offered(const struct vcpu *v, u32 feature)
@@ -198,6 +240,10 @@ static u32 msr_feature(u32 idx)
 	switch (idx) {
 	case MSR_WALL_CLOCK: case MSR_SYSTEM_TIME: return PV_CLOCK;
 	case MSR_WALL_CLOCK_NEW: case MSR_SYSTEM_TIME_NEW: return PV_CLOCK2;
+	case MSR_APF_EN: return PV_APF;
+	case MSR_APF_INT: case MSR_APF_ACK: return PV_APF_INT;
+	case MSR_STEAL_TIME: return PV_STEAL_TIME;
+	case MSR_PV_EOI: return PV_EOI;
 	case MSR_POLL_CONTROL: return PV_POLL_CONTROL;
 	}
 	return 0;
@@ -210,40 +256,73 @@ bool pv_is_msr(u32 idx)
 
 int pv_msr_read(struct vcpu *v, u32 idx, u64 *val, bool host)
 {
-	if (!host && !pv_offered(v, msr_feature(idx)))
+	if ((!host && !pv_offered(v, msr_feature(idx))) || !v->pv)
 		return 1;
-	if (idx == MSR_WALL_CLOCK || idx == MSR_WALL_CLOCK_NEW)
-		*val = READ_ONCE(v->vm->wall_gpa);
-	else if (!v->pv)
+	switch (idx) {
+	case MSR_WALL_CLOCK: case MSR_WALL_CLOCK_NEW: *val = READ_ONCE(v->vm->wall_gpa); break;
+	case MSR_SYSTEM_TIME: case MSR_SYSTEM_TIME_NEW: *val = v->pv->time_msr; break;
+	case MSR_APF_EN: *val = v->pv->apf_en; break;
+	case MSR_APF_INT: *val = v->pv->apf_int; break;
+	case MSR_APF_ACK: *val = 0; break;
+	case MSR_STEAL_TIME: *val = v->pv->steal_msr; break;
+	case MSR_PV_EOI: *val = v->pv_eoi; break;
+	case MSR_POLL_CONTROL: *val = v->pv->poll_control; break;
+	}
+	return 0;
+}
+
+static int set_pv_eoi(struct vcpu *v, u64 val)
+{
+	if (val & 2 || (val & 1 && !gmem_writable(v->vm, val & ~3ull, 1)))
 		return 1;
-	else
-		*val = idx == MSR_POLL_CONTROL ? v->pv->poll_control : v->pv->time_msr;
+	/* Under the old address it is over. */
+	if (v->pv_eoi_pending)
+		lapic_pv_eoi_from_guest(v);
+	v->pv_eoi = val;
+	return 0;
+}
+
+static int msr_write_locked(struct vcpu *v, u32 idx, u64 val, bool host)
+{
+	switch (idx) {
+	case MSR_WALL_CLOCK: case MSR_WALL_CLOCK_NEW:
+		WRITE_ONCE(v->vm->wall_gpa, val);
+		write_wall_clock(v, val);
+		return 0;
+	case MSR_SYSTEM_TIME: case MSR_SYSTEM_TIME_NEW:
+		v->pv->time_msr = val;
+		vcpu_request(v, REQ_CLOCK);
+		return 0;
+	case MSR_APF_EN:
+		return pv_apf_enable(v, val, host);
+	case MSR_APF_INT:
+		return pv_apf_vector(v, val);
+	case MSR_APF_ACK:
+		if (val & 1 && v->pv->apf_wake_all)
+			pv_apf_deliver(v);
+		return 0;
+	case MSR_STEAL_TIME:
+		return pv_steal_msr(v, val);
+	case MSR_PV_EOI:
+		return set_pv_eoi(v, val);
+	}
+	if (val > 1)
+		return 1;
+	v->pv->poll_control = val;
 	return 0;
 }
 
 int pv_msr_write(struct vcpu *v, u32 idx, u64 val, bool host)
 {
-	if (!host && !pv_offered(v, msr_feature(idx)))
+	int r;
+
+	if ((!host && !pv_offered(v, msr_feature(idx))) || !v->pv)
 		return 1;
-	if (idx == MSR_WALL_CLOCK || idx == MSR_WALL_CLOCK_NEW) {
-		WRITE_ONCE(v->vm->wall_gpa, val);
-		/* The guest's own thread reads slots without their lock. */
-		if (host)
-			host_mutex_lock(&v->vm->slots.lock);
-		write_wall_clock(v, val);
-		if (host)
-			host_mutex_unlock(&v->vm->slots.lock);
-		return 0;
-	}
-	if (!v->pv)
-		return 1;
-	if (idx == MSR_POLL_CONTROL) {
-		if (val > 1)
-			return 1;
-		v->pv->poll_control = val;
-		return 0;
-	}
-	v->pv->time_msr = val;
-	vcpu_request(v, REQ_CLOCK);
-	return 0;
+	/* The guest's own thread reads slots without their lock. */
+	if (host)
+		host_mutex_lock(&v->vm->slots.lock);
+	r = msr_write_locked(v, idx, val, host);
+	if (host)
+		host_mutex_unlock(&v->vm->slots.lock);
+	return r;
 }

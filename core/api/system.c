@@ -107,6 +107,10 @@ static const struct {
 	{ KVM_CAP_BINARY_STATS_FD, 1 },
 	{ KVM_CAP_MANUAL_DIRTY_LOG_PROTECT2,
 	  KVM_DIRTY_LOG_MANUAL_PROTECT_ENABLE | KVM_DIRTY_LOG_INITIALLY_SET },
+	{ KVM_CAP_ASYNC_PF, 1 },
+	{ KVM_CAP_ASYNC_PF_INT, 1 },
+	{ KVM_CAP_TSC_CONTROL, 1 },
+	{ KVM_CAP_VM_TSC_CONTROL, 1 },
 	{ KVM_CAP_DIRTY_LOG_RING, DIRTY_RING_MAX * sizeof(struct kvm_dirty_gfn) },
 	{ KVM_CAP_DIRTY_LOG_RING_ACQ_REL, DIRTY_RING_MAX * sizeof(struct kvm_dirty_gfn) },
 	{ KVM_CAP_XSAVE2, sizeof(struct kvm_xsave) },
@@ -139,6 +143,16 @@ long cap_value(u32 cap)
 	return 0;
 }
 
+long cap_of_engine(const struct engine *e, u32 cap)
+{
+	bool ring = cap == KVM_CAP_DIRTY_LOG_RING || cap == KVM_CAP_DIRTY_LOG_RING_ACQ_REL;
+	bool tsc = cap == KVM_CAP_TSC_CONTROL || cap == KVM_CAP_VM_TSC_CONTROL;
+
+	if (e && ((ring && !e->dirty_ring) || (tsc && !e->tsc_scaling)))
+		return 0;
+	return cap_value(cap);
+}
+
 static long sys_api_version(void *obj, void *arg)
 {
 	return arg ? -EINVAL : KVM_API_VERSION;
@@ -146,7 +160,7 @@ static long sys_api_version(void *obj, void *arg)
 
 static long sys_check_extension(void *obj, void *arg)
 {
-	return cap_value((u32)(uintptr_t)arg);
+	return cap_of_engine(obj, (u32)(uintptr_t)arg);
 }
 
 static long sys_mmap_size(void *obj, void *arg)

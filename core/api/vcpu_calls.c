@@ -3,6 +3,7 @@
 #include "core/vm.h"
 #include "core/api/call.h"
 #include "core/api/pv.h"
+#include "core/api/tsc.h"
 #include "core/api/vcpu_state.h"
 #include "core/x86/cpuid.h"
 #include "core/x86/debug.h"
@@ -313,28 +314,20 @@ static long vcpu_tpr_reporting(void *obj, void *arg)
 
 static long vcpu_get_tsc_khz(void *obj, void *arg)
 {
-	struct vcpu *v = obj;
-
-	return v->tsc_khz ? v->tsc_khz : host_tsc_khz();
-}
-
-/* Without scaling, only what is near enough to the host's own frequency. */
-bool tsc_khz_valid(u32 khz)
-{
-	u32 host = host_tsc_khz();
-	u64 tolerance = (u64)host * 250 / 1000000;
-
-	return !khz || (khz <= host + tolerance && khz >= host - tolerance);
+	return ((const struct vcpu *)obj)->tsc_khz;
 }
 
 static long vcpu_set_tsc_khz(void *obj, void *arg)
 {
 	struct vcpu *v = obj;
 	u32 khz = (u32)(uintptr_t)arg;
+	int err = tsc_khz_valid(v->vm->engine, khz) ? tsc_set_khz(v, khz) : -EINVAL;
 
-	if (!tsc_khz_valid(khz))
-		return -EINVAL;
-	v->tsc_khz = khz;
+	if (err)
+		return err;
+	if (v->apic)
+		lapic_tsc_changed(v);
+	vcpu_tsc_changed(v);
 	return 0;
 }
 
@@ -371,7 +364,7 @@ static long vcpu_set_attr(void *obj, void *arg)
 	err = host_copy_from_user(&offset, (const void *)(uintptr_t)a->addr, sizeof(offset));
 	if (err)
 		return err;
-	v->tsc_offset = offset;
+	tsc_set_offset(v, offset);
 	if (v->apic)
 		lapic_tsc_changed(v);
 	vcpu_tsc_changed(v);

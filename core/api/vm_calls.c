@@ -5,12 +5,13 @@
 #include "core/api/ioevent.h"
 #include "core/api/msr_filter.h"
 #include "core/api/pv.h"
+#include "core/api/tsc.h"
 
 #define ROUTES_MAX	4096
 
 static long vm_check_extension(void *obj, void *arg)
 {
-	return cap_value((u32)(uintptr_t)arg);
+	return cap_of_engine(((struct vm *)obj)->engine, (u32)(uintptr_t)arg);
 }
 
 static long vm_set_memory(void *obj, void *arg)
@@ -258,15 +259,11 @@ static long vm_set_tsc_khz(void *obj, void *arg)
 {
 	struct vm *vm = obj;
 	u32 khz = (u32)(uintptr_t)arg;
-	long r = -EINVAL;
 
-	host_mutex_lock(&vm->lock);
-	if (!vm->n_vcpus && tsc_khz_valid(khz)) {
-		vm->tsc_khz = khz;
-		r = 0;
-	}
-	host_mutex_unlock(&vm->lock);
-	return r;
+	if (!tsc_khz_valid(vm->engine, khz))
+		return -EINVAL;
+	WRITE_ONCE(vm->tsc_khz, khz);
+	return 0;
 }
 
 /* --- capabilities --- */

@@ -253,7 +253,7 @@ static int read_own(struct vcpu *v, u32 idx, u64 *val, bool host)
 	case HV_VP_RUNTIME: *val = host_thread_ns() / 100 + v->hv->runtime_offset; return 0;
 	case HV_TIME_REF_COUNT: *val = hv_time(v->vm); return 0;
 	case HV_TSC_FREQUENCY:
-		*val = (u64)(v->tsc_khz ? v->tsc_khz : host_tsc_khz()) * 1000;
+		*val = (u64)v->tsc_khz * 1000;
 		return 0;
 	case HV_APIC_FREQUENCY: *val = APIC_HZ; return 0;
 	case HV_EOI: case HV_ICR: case HV_TPR:

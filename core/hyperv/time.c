@@ -42,7 +42,8 @@ static bool tscs_agree(struct vm *vm)
 	u32 n = __atomic_load_n(&vm->n_vcpus, __ATOMIC_ACQUIRE);
 
 	for (u32 i = 1; i < n; i++)
-		if (READ_ONCE(vm->vcpu[i]->tsc_offset) != READ_ONCE(vm->vcpu[0]->tsc_offset))
+		if (READ_ONCE(vm->vcpu[i]->tsc_offset) != READ_ONCE(vm->vcpu[0]->tsc_offset) ||
+		    READ_ONCE(vm->vcpu[i]->tsc_ratio) != READ_ONCE(vm->vcpu[0]->tsc_ratio))
 			return false;
 	return true;
 }
@@ -56,12 +57,12 @@ static bool page_compute(struct vm *vm, struct tsc_page *p)
 	struct pv_clock_base b;
 	u32 up;
 
-	pv_clock_base(vm, &b);
+	pv_clock_base(vm->vcpu[0], &b);
 	up = 32 + b.shift;
 	if (!tscs_agree(vm) || b.mul >= 100ull << (32 - b.shift))
 		return false;
 	p->scale = ((u64)(b.mul / 100) << up) + ((u64)(b.mul % 100) << up) / 100;
-	p->offset = b.ns / 100 - scaled(b.tsc + READ_ONCE(vm->vcpu[0]->tsc_offset), p->scale);
+	p->offset = b.ns / 100 - scaled(b.tsc, p->scale);
 	return true;
 }
 

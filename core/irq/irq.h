@@ -95,6 +95,10 @@ u64 lapic_get_tsc_deadline(struct vcpu *v);
 void lapic_set_tsc_deadline(struct vcpu *v, u64 tsc);
 /* v->tsc_offset has changed: the deadline is at another time now. */
 void lapic_tsc_changed(struct vcpu *v);
+/* PV EOI: before guest code runs, and after (where pv_eoi_pending is set). v's
+ * thread in KVM_RUN. */
+void lapic_pv_eoi_to_guest(struct vcpu *v);
+void lapic_pv_eoi_from_guest(struct vcpu *v);
 u64 lapic_get_cr8(struct vcpu *v);
 void lapic_set_cr8(struct vcpu *v, u64 val);
 

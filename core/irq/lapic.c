@@ -108,7 +108,7 @@ void lapic_error(struct lapic *a, u32 esr_bit)
 
 /* --- priority: the vCPU's thread --- */
 
-static int bank_highest(const struct lapic *a, unsigned int bank)
+int lapic_highest(const struct lapic *a, unsigned int bank)
 {
 	int i;
 
@@ -123,7 +123,7 @@ static int bank_highest(const struct lapic *a, unsigned int bank)
 
 void lapic_update_ppr(struct lapic *a)
 {
-	int in_service = bank_highest(a, LAPIC_ISR);
+	int in_service = lapic_highest(a, LAPIC_ISR);
 	u32 tpr = lapic_reg(a, LAPIC_TPR), isr = in_service < 0 ? 0 : in_service & 0xf0;
 
 	lapic_set_reg(a, LAPIC_PPR, (tpr & 0xf0) >= isr ? tpr : isr);
@@ -136,12 +136,12 @@ static int deliverable(struct lapic *a)
 
 	if (!__atomic_load_n(&a->irr_pending, __ATOMIC_ACQUIRE))
 		return -1;
-	vector = bank_highest(a, LAPIC_IRR);
+	vector = lapic_highest(a, LAPIC_IRR);
 	if (unlikely(vector < 0)) {
 		/* A sender sets IRR before irr_pending: look once more after
 		 * clearing, or its interrupt would be lost. */
 		__atomic_store_n(&a->irr_pending, false, __ATOMIC_SEQ_CST);
-		vector = bank_highest(a, LAPIC_IRR);
+		vector = lapic_highest(a, LAPIC_IRR);
 		if (vector < 0)
 			return -1;
 		__atomic_store_n(&a->irr_pending, true, __ATOMIC_SEQ_CST);
@@ -199,6 +199,7 @@ int vcpu_intr_ack(struct vcpu *v)
 	if (unlikely(hv_auto_eoi(v, vector)))
 		return vector;		/* in service no longer than that */
 	a->reg[LAPIC_ISR + vector / 32] |= 1u << (vector % 32);
+	a->injected = vector;
 	/* Above all that is in service, or it would not have been chosen. */
 	lapic_set_reg(a, LAPIC_PPR, vector & 0xf0);
 	return vector;
@@ -226,15 +227,16 @@ void lapic_set_cr8(struct vcpu *v, u64 val)
 		set_tpr(v->apic, tpr);
 }
 
-static void eoi(struct lapic *a)
+void lapic_eoi(struct lapic *a)
 {
 	struct vcpu *v = a->v;
-	int vector = bank_highest(a, LAPIC_ISR);
+	int vector = lapic_highest(a, LAPIC_ISR);
 	bool level;
 
 	if (vector < 0)
 		return;
 	a->reg[LAPIC_ISR + vector / 32] &= ~(1u << (vector % 32));
+	a->injected = -1;
 	lapic_update_ppr(a);
 	level = lapic_test(a, LAPIC_TMR, vector);
 	hv_eoi(v, vector);
@@ -420,7 +422,7 @@ int lapic_reg_write(struct lapic *a, unsigned int nr, u32 val)
 	case LAPIC_EOI:
 		if (x2apic && val)
 			return 1;
-		eoi(a);
+		lapic_eoi(a);
 		return 0;
 	case LAPIC_TPR:
 		if (x2apic && val & ~0xffu)
@@ -459,6 +461,13 @@ int lapic_reg_write(struct lapic *a, unsigned int nr, u32 val)
 
 /* --- the two ways in --- */
 
+/* The guest looks at registers: what it did in memory comes first. */
+static void guest_comes(struct vcpu *v)
+{
+	if (unlikely(v->pv_eoi_pending))
+		lapic_pv_eoi_from_guest(v);
+}
+
 bool lapic_in_range(struct vcpu *v, u64 gpa)
 {
 	/* Where no xAPIC answers, the page reads as ones, as KVM has it. */
@@ -475,6 +484,7 @@ int lapic_mmio_read(struct vcpu *v, u64 gpa, void *buf, unsigned int n)
 		memset(buf, 0xff, n);
 		return 0;
 	}
+	guest_comes(v);
 	memset(buf, 0, n);
 	off &= 15;
 	if (off >= 4)
@@ -493,6 +503,7 @@ int lapic_mmio_write(struct vcpu *v, u64 gpa, const void *buf, unsigned int n)
 	/* The SDM knows aligned 32-bit accesses only. */
 	if (a->mode != LAPIC_XAPIC || n != 4 || gpa & 15)
 		return 0;
+	guest_comes(v);
 	memcpy(&val, buf, 4);
 	if (lapic_reg_write(a, (gpa & 0xfff) >> 4, val))
 		lapic_error(a, LAPIC_ESR_REGISTER);
@@ -507,7 +518,10 @@ int lapic_msr_read(struct vcpu *v, u32 index, u64 *val)
 	struct lapic *a = v->apic;
 	u32 lo;
 
-	if (!a || a->mode != LAPIC_X2APIC || lapic_reg_read(a, index - 0x800, &lo))
+	if (!a || a->mode != LAPIC_X2APIC)
+		return 1;
+	guest_comes(v);
+	if (lapic_reg_read(a, index - 0x800, &lo))
 		return 1;
 	*val = lo;
 	if (index - 0x800 == LAPIC_ICR)
@@ -528,6 +542,7 @@ int lapic_msr_write(struct vcpu *v, u32 index, u64 val)
 
 	if (!a || a->mode != LAPIC_X2APIC)
 		return 1;
+	guest_comes(v);
 	if (index - 0x800 == LAPIC_ICR) {
 		if (val & X2APIC_ICR_RESERVED)
 			return 1;
@@ -556,8 +571,9 @@ int lapic_hv_write(struct vcpu *v, unsigned int which, u64 val)
 
 	if (!a || (which != LAPIC_HV_ICR && val >> 32))
 		return 1;
+	guest_comes(v);
 	switch (which) {
-	case LAPIC_HV_EOI: eoi(a); break;
+	case LAPIC_HV_EOI: lapic_eoi(a); break;
 	case LAPIC_HV_ICR: write_icr64(a, val); break;
 	case LAPIC_HV_TPR: set_tpr(a, val); break;
 	}

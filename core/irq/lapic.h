@@ -72,6 +72,8 @@ struct lapic {
 	u8 mode;		/* enum lapic_mode */
 	bool irr_pending;	/* false: surely no bit of IRR is set */
 	u32 init_sipi;		/* LAPIC_INIT, LAPIC_SIPI; atomic */
+	s16 injected;		/* last vector put in service, if it is sure to be the
+				 * highest; or -1 */
 	u32 esr_pending;	/* not yet latched into ESR; atomic */
 	u32 eoi_exit[8];	/* vectors for lapic_take_eoi_exit(), own thread */
 	struct lapic_timer t;
@@ -112,6 +114,9 @@ int lapic_accept(struct lapic *a, unsigned int mode, u8 vector, bool level, bool
 /* The source behind a LVT register fires. */
 int lapic_local_deliver(struct lapic *a, unsigned int lvt);
 void lapic_error(struct lapic *a, u32 esr_bit);
+void lapic_eoi(struct lapic *a);
+/* The highest vector set in one of the three banks, or -1. */
+int lapic_highest(const struct lapic *a, unsigned int bank);
 void lapic_update_ppr(struct lapic *a);
 /* Wake the vCPU if something can be delivered now. */
 void lapic_reconsider(struct lapic *a);

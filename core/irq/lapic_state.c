@@ -121,6 +121,7 @@ void lapic_reset(struct vcpu *v, bool init)
 		return;
 	lapic_timer_reset(a);
 	reset_regs(a);
+	a->injected = -1;
 	count_lint0(a, nmi);
 	a->esr_pending = 0;
 	memset(a->eoi_exit, 0, sizeof(a->eoi_exit));
@@ -249,6 +250,7 @@ int lapic_set_state(struct vcpu *v, const struct kvm_lapic_state *s)
 			__atomic_store_n(&a->reg[nr], sane_reg(a, nr, state_reg(s, nr)),
 					 __ATOMIC_SEQ_CST);
 	restore_identity(a, s);
+	a->injected = -1;
 	count_lint0(a, nmi);
 	lapic_update_ppr(a);
 	lapic_timer_restore(a, state_reg(s, LAPIC_TMCCT));

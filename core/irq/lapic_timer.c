@@ -6,6 +6,7 @@
  * when something may be due; whether it is, is decided under the lock, so no
  * vCPU ever waits for a ringing timer to be cancelled.
  */
+#include "core/api/tsc.h"
 #include "core/irq/lapic.h"
 #include "core/x86/cpuid.h"
 
@@ -15,13 +16,13 @@
 
 static u64 guest_tsc(const struct lapic *a)
 {
-	return host_tsc() + READ_ONCE(a->v->tsc_offset);
+	return tsc_scaled(a->v, host_tsc()) + READ_ONCE(a->v->tsc_offset);
 }
 
 /* Guest TSC ticks in nanoseconds, rounded up: early is worse than late. */
-static u64 tsc_to_ns(u64 ticks)
+static u64 tsc_to_ns(const struct lapic *a, u64 ticks)
 {
-	u64 khz = host_tsc_khz(), ms = ticks / khz;
+	u64 khz = max(tsc_guest_khz(a->v), 1u), ms = ticks / khz;
 
 	if (ms > NEVER_NS / 1000000)
 		return NEVER_NS;
@@ -52,7 +53,7 @@ static void arm_deadline_locked(struct lapic *a)
 	a->t.armed = false;
 	if (!a->t.deadline)
 		return;
-	arm_locked(a, host_now_ns() + (a->t.deadline > tsc ? tsc_to_ns(a->t.deadline - tsc) : 0));
+	arm_locked(a, host_now_ns() + (a->t.deadline > tsc ? tsc_to_ns(a, a->t.deadline - tsc) : 0));
 }
 
 /* Is an interrupt due? Then set up the next one. */

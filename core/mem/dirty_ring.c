@@ -4,7 +4,7 @@
 long dirty_ring_enable(struct vm *vm, u32 bytes)
 {
 	host_mutex_assert_held(&vm->lock);
-	if (!bytes || bytes & (bytes - 1) || bytes < 4096)
+	if (!vm->engine->dirty_ring || !bytes || bytes & (bytes - 1) || bytes < 4096)
 		return -EINVAL;
 	if (bytes > DIRTY_RING_MAX * sizeof(struct kvm_dirty_gfn))
 		return -E2BIG;

@@ -449,3 +449,23 @@ int gmem_write_as(struct vcpu *v, unsigned int as, u64 gpa, const void *buf, siz
 	}
 	return 0;
 }
+
+int gmem_cmpxchg(struct vcpu *v, const struct slot *s, u64 gpa, u64 *old, u64 new_val,
+		 unsigned int n)
+{
+	int r = host_cmpxchg_hva((void *)(uintptr_t)slot_hva(s, gpa), old, new_val, n);
+
+	if (r)
+		return r;
+	dirty_mark(v, s, gpa);
+	if (v->vm->engine->memory_written)
+		v->vm->engine->memory_written(v->vm, slot_as(s), gpa, n);
+	return 0;
+}
+
+bool gmem_writable(struct vm *vm, u64 gpa, u64 n)
+{
+	const struct slot *s = slot_find(vm, gpa);
+
+	return s && !(s->flags & KVM_MEM_READONLY) && s->len - (gpa - s->gpa) >= n;
+}

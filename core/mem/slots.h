@@ -97,5 +97,10 @@ static inline int gmem_write(struct vcpu *v, u64 gpa, const void *buf, size_t n)
 {
 	return gmem_write_as(v, AS_NORMAL, gpa, buf, n);
 }
+/* As host_cmpxchg_hva(), in one slot that is not read-only. */
+int gmem_cmpxchg(struct vcpu *v, const struct slot *s, u64 gpa, u64 *old, u64 new_val,
+		 unsigned int n);
+/* Is all of it RAM that may be written, in one slot? */
+bool gmem_writable(struct vm *vm, u64 gpa, u64 n);
 
 #endif

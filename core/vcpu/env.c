@@ -147,16 +147,8 @@ static int env_cmpxchg(struct x86_cpu *c, u64 gpa, u64 *old, u64 new_val, unsign
 	int r;
 
 	if (s && !(s->flags & KVM_MEM_READONLY)) {
-		r = host_cmpxchg_hva((void *)slot_hva(s, gpa), old, new_val, n);
-		if (r < 0)
-			return r;
-		if (!r) {
-			if (s->dirty)
-				dirty_mark(v, s, gpa);
-			if (v->vm->engine->memory_written)
-				v->vm->engine->memory_written(v->vm, slot_as(s), gpa, n);
-		}
-		return RUN_OK;
+		r = gmem_cmpxchg(v, s, gpa, old, new_val, n);
+		return r < 0 ? r : RUN_OK;
 	}
 	r = env_read(c, gpa, &now, n);
 	if (r)
@@ -335,97 +327,6 @@ static void env_set_cr8(struct x86_cpu *c, u64 val)
 		v->cr8 = val & 15;
 }
 
-/* --- hypercalls: Documentation/virt/kvm/x86/hypercalls.rst --- */
-
-#define HC_VAPIC_POLL_IRQ	1
-#define HC_KICK_CPU		5
-#define HC_SEND_IPI		10
-#define HC_SCHED_YIELD		11
-#define HC_MAP_GPA_RANGE	12
-#define HC_EPERM		1
-#define HC_EINVAL		22
-#define HC_ENOSYS		1000
-
-static void hc_kick(struct vm *vm, u64 apic_id)
-{
-	struct vcpu *other = apic_id <= ~0u ? vm_vcpu_by_id(vm, apic_id) : NULL;
-
-	if (!other)
-		return;
-	__atomic_store_n(&other->unhalt, 1, __ATOMIC_SEQ_CST);
-	vcpu_kick(other);
-}
-
-/* A bitmap of targets in RBX and RCX, the first one's APIC ID, ICR. */
-static s64 hc_send_ipi(struct vcpu *v, const u64 *gpr, bool wide)
-{
-	u64 map[2] = { gpr[X86_RBX], gpr[X86_RCX] };
-
-	if (!v->apic)
-		return -HC_ENOSYS;
-	if (!wide) {
-		map[0] = (u32)map[0] | map[1] << 32;
-		map[1] = 0;
-	}
-	if (gpr[X86_RSI] & LAPIC_ICR_DESTS)
-		return -HC_EINVAL;
-	return lapic_send_map(v, map, gpr[X86_RDX], gpr[X86_RSI]);
-}
-
-/* Memory that the guest shares or not: user space's to know. */
-static int hc_map_range(struct vcpu *v, const u64 *gpr, bool wide, s64 *ret)
-{
-	u64 mask = wide ? ~0ull : ~0u, gpa = gpr[X86_RBX] & mask, pages = gpr[X86_RCX] & mask;
-	struct kvm_run *run = v->run;
-
-	if (v->io.call_done) {
-		*ret = run->hypercall.ret;
-		return RUN_OK;
-	}
-	*ret = -HC_EINVAL;
-	if (gpa & 4095 || !pages || (gpa >> 12) + pages <= gpa >> 12)
-		return RUN_OK;
-	run->exit_reason = KVM_EXIT_HYPERCALL;
-	memset(&run->hypercall, 0, sizeof(run->hypercall));
-	run->hypercall.nr = HC_MAP_GPA_RANGE;
-	run->hypercall.args[0] = gpa;
-	run->hypercall.args[1] = pages;
-	run->hypercall.args[2] = gpr[X86_RDX] & mask;
-	run->hypercall.longmode = wide;
-	v->io.call_pending = true;
-	return RUN_EXIT;
-}
-
-/* Number in RAX, result too. */
-static int env_hypercall(struct x86_cpu *c)
-{
-	struct vcpu *v = cpu_vcpu(c);
-	bool wide = c->mode == X86_MODE64;
-	s64 ret = -HC_ENOSYS;
-
-	if (hv_has_hypercalls(v))
-		return hv_hypercall(v);
-	v->stat[STAT_HYPERCALLS]++;
-	if (!c->cpl && c->gpr[X86_RAX] == HC_MAP_GPA_RANGE &&
-	    READ_ONCE(v->vm->hypercall_exits) & 1u << HC_MAP_GPA_RANGE) {
-		if (hc_map_range(v, c->gpr, wide, &ret))
-			return RUN_EXIT;
-	} else if (c->cpl) {
-		ret = -HC_EPERM;
-	} else if (c->gpr[X86_RAX] == HC_VAPIC_POLL_IRQ) {
-		ret = 0;
-	} else if (c->gpr[X86_RAX] == HC_KICK_CPU && pv_offered(v, PV_UNHALT)) {
-		hc_kick(v->vm, c->gpr[X86_RCX]);
-		ret = 0;
-	} else if (c->gpr[X86_RAX] == HC_SEND_IPI && pv_offered(v, PV_SEND_IPI)) {
-		ret = hc_send_ipi(v, c->gpr, wide);
-	} else if (c->gpr[X86_RAX] == HC_SCHED_YIELD && pv_offered(v, PV_SCHED_YIELD)) {
-		ret = 0;	/* the host's scheduler knows better */
-	}
-	x86_reg_set(c, X86_RAX * 8, wide ? 8 : 4, ret);
-	return RUN_OK;
-}
-
 /* --- system management mode --- */
 
 static int env_ram(struct x86_cpu *c, u64 gpa, void *buf, unsigned int n, bool write)
@@ -495,7 +396,7 @@ const struct x86_env vcpu_env = {
 	.tsc = env_tsc,
 	.get_cr8 = env_get_cr8,
 	.set_cr8 = env_set_cr8,
-	.hypercall = env_hypercall,
+	.hypercall = vcpu_hypercall,
 	.ram = env_ram,
 	.give_up = env_give_up,
 	.smm_left = env_smm_left,

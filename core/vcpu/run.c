@@ -248,6 +248,7 @@ void vcpu_take_init_sipi(struct vcpu *v)
 	if (what & LAPIC_INIT) {
 		x86_reset(&v->cpu, true);
 		lapic_reset(v, true);
+		pv_reset(v);
 		vcpu_io_retired(v);
 		v->exc_pending = v->exc_injected = v->nmi_injected = v->intr_injected = false;
 		WRITE_ONCE(v->nmi_pending, 0);
@@ -293,6 +294,7 @@ static int vcpu_sleep(struct vcpu *v)
 {
 	int err;
 
+	pv_steal_leave(v);
 	guest_leave(v);
 	err = host_wait_sleep(&v->wait, vcpu_ready, v);
 	guest_enter(v);
@@ -406,8 +408,11 @@ static int halt(struct vcpu *v)
 /* One round: RUN_OK to go on, or what ends KVM_RUN. */
 static int run_once(struct vcpu *v)
 {
-	int r = take_requests(v);
+	int r;
 
+	if (v->pv_eoi_pending)
+		lapic_pv_eoi_from_guest(v);
+	r = take_requests(v);
 	if (r)
 		return r;
 	/* What user space answered is finished before anything else happens. */
@@ -420,9 +425,14 @@ static int run_once(struct vcpu *v)
 			v->run->exit_reason = KVM_EXIT_DIRTY_RING_FULL;
 			return RUN_EXIT;
 		}
+		pv_steal_enter(v, false);
+		if (unlikely(v->pv && v->pv->apf_wake_all))
+			pv_apf_deliver(v);
 		r = inject(v);
 		if (r)
 			return r;
+		if (v->pv_eoi)
+			lapic_pv_eoi_to_guest(v);
 	}
 	r = v->vm->engine->run(v);
 	if (r == RUN_END)
@@ -469,9 +479,12 @@ int vcpu_run(struct vcpu *v)
 	if (v->vm->engine->begin)
 		v->vm->engine->begin(v);
 	guest_enter(v);
+	pv_steal_enter(v, true);
 	do
 		r = run_once(v);
 	while (r == RUN_OK);
+	if (v->pv_eoi_pending)
+		lapic_pv_eoi_from_guest(v);
 	guest_leave(v);
 	if (v->vm->engine->end)
 		v->vm->engine->end(v);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* vcpu.c - a vCPU's life, and waking it. */
 #include "core/vm.h"
+#include "core/api/tsc.h"
 
 static void vcpu_power_on(struct vcpu *v)
 {
@@ -21,6 +22,8 @@ int vcpu_new(struct vm *vm, u32 id, struct vcpu **out)
 	if (!v)
 		return -ENOMEM;
 	v->vm = vm;
+	v->tsc_khz = host_tsc_khz();
+	v->tsc_ratio = TSC_RATIO_ONE;
 	v->id = id;
 	host_mutex_init(&v->lock);
 	host_wait_init(&v->wait);

@@ -63,6 +63,8 @@ struct vcpu {
 	struct kvm_run *run;	/* shared page, then PIO data, then coalesced ring */
 	struct dirty_ring dirty;
 	struct lapic *apic;	/* NULL without in-kernel LAPIC */
+	u64 pv_eoi;		/* MSR_KVM_PV_EOI_EN; bit 0: on */
+	bool pv_eoi_pending;	/* the guest may EOI in memory */
 	u64 apic_base;		/* IA32_APIC_BASE, see lapic_set_base() */
 	void *engine;		/* the engine's part, vm->engine->vcpu_size bytes */
 	struct vcpu_pv *pv;	/* kvmclock and friends (core/api/pv.c) */
@@ -95,8 +97,9 @@ struct vcpu {
 	u32 pv_features;	/* what the CPUID offers of pv.h, wherever that leaf is */
 	bool pv_enforced;	/* KVM_CAP_ENFORCE_PV_FEATURE_CPUID */
 	bool ran;		/* KVM_RUN was called: CPUID no longer changes */
-	u32 tsc_khz;		/* as KVM_SET_TSC_KHZ said; 0: the host's */
-	u64 tsc_offset;		/* guest TSC = host TSC + offset */
+	u32 tsc_khz;		/* as KVM_SET_TSC_KHZ said */
+	u64 tsc_ratio;		/* guest TSC = host TSC * ratio / 2^32 + offset */
+	u64 tsc_offset;
 	u64 tsc_adjust;
 	u32 guest_debug;	/* KVM_GUESTDBG_* */
 	u64 guest_dr[8];
@@ -152,6 +155,9 @@ static inline void vcpu_request(struct vcpu *v, u32 req)
 /* Make v notice its requests soon: wakes it when halted, kicks it out of the
  * engine when running. Any context. */
 void vcpu_kick(struct vcpu *v);
+
+/* VMCALL and VMMCALL: RUN_OK or RUN_EXIT (core/vcpu/hypercall.c). */
+int vcpu_hypercall(struct x86_cpu *c);
 
 /* The x86_env of a vCPU (core/vcpu/env.c). */
 extern const struct x86_env vcpu_env;

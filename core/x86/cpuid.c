@@ -113,7 +113,7 @@ static void leaf_kvm(u32 leaf, u32 o[4])
 		o[EAX] = MAX_KVM;
 		memcpy(o + EBX, sig, sizeof(sig));
 	} else if (leaf == 0x40000001) {
-		o[EAX] = PV_FEATURES;
+		o[EAX] = pv_supported();
 	}
 }
 

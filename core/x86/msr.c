@@ -2,6 +2,7 @@
 #include <linux/kvm.h>
 #include "core/vm.h"
 #include "core/api/pv.h"
+#include "core/api/tsc.h"
 #include "core/x86/cpuid.h"
 #include "core/x86/msr.h"
 
@@ -45,11 +46,6 @@ struct msr_row {
 
 /* --- rows with behaviour of their own --- */
 
-u64 vcpu_guest_tsc(struct vcpu *v)
-{
-	return host_tsc() + v->tsc_offset;
-}
-
 void vcpu_tsc_changed(struct vcpu *v)
 {
 	hv_clock_changed(v->vm);
@@ -62,45 +58,12 @@ static int tsc_get(struct vcpu *v, u32 idx, u64 *val, bool host)
 	return 0;
 }
 
-/* TSC ticks in a time; in two parts, so that nothing overflows in 64 bits. */
-static u64 ns_to_tsc(u64 ns)
-{
-	return ns / 1000000000 * host_tsc_khz() * 1000 +
-	       ns % 1000000000 * host_tsc_khz() / 1000000;
-}
-
-/*
- * User space sets one vCPU's TSC after the other's. Values that agree with
- * time passed since the last one, or 0, mean "the same as the others", so that
- * all get the same offset.
- */
-static void tsc_set_outside(struct vcpu *v, u64 val)
-{
-	struct vm *vm = v->vm;
-	u64 second = (u64)host_tsc_khz() * 1000, now = host_now_ns(), expect;
-	bool same;
-
-	host_spin_lock(&vm->time_lock);
-	expect = vm->tsc_last_value + ns_to_tsc(now - vm->tsc_last_ns);
-	same = !val || (val < expect + second && val + second > expect);
-	if (vm->tsc_set && same) {
-		v->tsc_offset = vm->tsc_last_offset;
-	} else {
-		v->tsc_offset = val - host_tsc();
-		vm->tsc_last_offset = v->tsc_offset;
-		vm->tsc_set = true;
-	}
-	vm->tsc_last_ns = now;
-	vm->tsc_last_value = val;
-	host_spin_unlock(&vm->time_lock);
-}
-
 static int tsc_set(struct vcpu *v, u32 idx, u64 val, bool host)
 {
 	u64 diff;
 
 	if (host) {
-		tsc_set_outside(v, val);
+		tsc_synchronize(v, val);
 	} else {
 		diff = val - vcpu_guest_tsc(v);
 		v->tsc_offset += diff;
@@ -624,8 +587,7 @@ static const struct msr_row rows[] = {
 	FN(0x400000b1, 0x400000b7, 0, hv_msr_read, hv_msr_write),
 	FN(0x400000f1, 0x400000f5, ML, hv_msr_read, hv_msr_write),
 	FN(0x400000ff, 0x40000108, ML, hv_msr_read, hv_msr_write),
-	FN(0x4b564d00, 0x4b564d01, ML, pv_msr_read, pv_msr_write),
-	FN(0x4b564d05, 0x4b564d05, ML, pv_msr_read, pv_msr_write),
+	FN(0x4b564d00, 0x4b564d07, ML, pv_msr_read, pv_msr_write),
 	FN(0xc0000080, 0xc0000080, 0, efer_get, efer_set),
 	CPU(0xc0000081, star, ML),
 	CPU(0xc0000082, lstar, ML | MC),
@@ -684,7 +646,7 @@ void msr_reset(struct vcpu *v)
 	if (!v->apic)
 		v->apic_base = 0xfee00800 | (boot ? 0x100 : 0);
 	v->tsc_adjust = 0;
-	tsc_set_outside(v, 0);
+	tsc_synchronize(v, 0);
 }
 
 bool msr_known(u32 idx)

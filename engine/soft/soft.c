@@ -107,6 +107,8 @@ static void soft_counters(const struct vcpu *v, u64 *insns, u64 *tlb_fills)
 const struct engine engine_soft = {
 	.name = "soft",
 	.present = soft_present,
+	.dirty_ring = true,
+	.tsc_scaling = true,
 	.vm_size = sizeof(struct soft_vm),
 	.vcpu_size = sizeof(struct soft_vcpu),
 	.vm_init = soft_vm_init,

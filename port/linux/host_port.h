@@ -12,6 +12,7 @@
 #include <linux/poll.h>
 #include <linux/rcuwait.h>
 #include <linux/sched/cputime.h>
+#include <linux/sched/stat.h>
 #include <linux/slab.h>
 #include <linux/spinlock.h>
 #include <linux/string.h>
@@ -133,6 +134,15 @@ static inline u32 host_tsc_khz(void)
 static inline u32 host_cpus(void)
 {
 	return num_online_cpus();
+}
+
+static inline u64 host_run_delay_ns(void)
+{
+#ifdef CONFIG_SCHED_INFO
+	if (sched_info_on())
+		return current->sched_info.run_delay;
+#endif
+	return HOST_NO_RUN_DELAY;
 }
 
 typedef struct host_timer {

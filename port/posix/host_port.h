@@ -62,6 +62,7 @@ u64 host_thread_ns(void);
 u64 host_tsc(void);
 u32 host_tsc_khz(void);
 u32 host_cpus(void);
+u64 host_run_delay_ns(void);
 
 struct host_timer {
 	void (*fn)(void *arg);

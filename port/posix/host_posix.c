@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* core/host.h on a POSIX process: memory, time, sleeping, guest RAM, the log. */
+#include <fcntl.h>
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
@@ -94,6 +95,25 @@ u32 host_tsc_khz(void)
 
 	pthread_once(&once, tsc_measure);
 	return tsc_khz;
+}
+
+/* The second number of schedstat: nanoseconds in a run queue. */
+u64 host_run_delay_ns(void)
+{
+	char text[96], *end;
+	int fd = open("/proc/thread-self/schedstat", O_RDONLY | O_CLOEXEC);
+	ssize_t n = fd < 0 ? 0 : read(fd, text, sizeof(text) - 1);
+	u64 delay;
+
+	if (fd >= 0)
+		close(fd);
+	if (n <= 0)
+		return HOST_NO_RUN_DELAY;
+	text[n] = 0;
+	strtoull(text, &end, 10);
+	text[0] = *end;
+	delay = strtoull(end, &end, 10);
+	return text[0] == ' ' && *end == ' ' ? delay : HOST_NO_RUN_DELAY;
 }
 
 /*

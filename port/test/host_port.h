@@ -11,6 +11,7 @@
 extern u64 test_now_ns;		/* moved by test_advance(), never by the clock */
 extern u64 test_tsc;		/* follows test_now_ns at 1 GHz unless written */
 extern long test_alloc_budget;	/* allocations left before one fails; <0: all succeed */
+extern u64 test_run_delay_ns;	/* what host_run_delay_ns() says */
 void test_advance(u64 ns);	/* runs the timers that fall due, in order */
 unsigned int test_poll_events(void);	/* runs the watchers of readable eventfds; how many */
 

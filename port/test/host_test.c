@@ -11,6 +11,8 @@
 
 u64 test_now_ns = 1000000000;
 u64 test_tsc = 1000000000;
+u64 test_run_delay_ns;
+
 #define TIMERS_MAX	256
 #define EVENTS_MAX	256
 
@@ -50,6 +52,11 @@ u32 host_tsc_khz(void)
 u32 host_cpus(void)
 {
 	return 2;
+}
+
+u64 host_run_delay_ns(void)
+{
+	return test_run_delay_ns;
 }
 
 int host_timer_init(host_timer_t *t, void (*fn)(void *), void *arg)

@@ -42,8 +42,8 @@ static int run_nothing(struct vcpu *x)
 }
 
 static const struct engine no_engine = {
-	.name = "none", .vcpu_init = no_vcpu_init, .vcpu_fini = no_vcpu, .kick = no_vcpu,
-	.run = run_nothing,
+	.name = "none", .dirty_ring = true, .tsc_scaling = true,
+	.vcpu_init = no_vcpu_init, .vcpu_fini = no_vcpu, .kick = no_vcpu, .run = run_nothing,
 	.state_changed = note_state,
 };
 
