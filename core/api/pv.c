@@ -296,7 +296,7 @@ static int msr_write_locked(struct vcpu *v, u32 idx, u64 val, bool host)
 	case MSR_APF_EN:
 		return pv_apf_enable(v, val, host);
 	case MSR_APF_INT:
-		return pv_apf_vector(v, val);
+		return pv_apf_vector(v, val, host);
 	case MSR_APF_ACK:
 		if (val & 1 && v->pv->apf_wake_all)
 			pv_apf_deliver(v);

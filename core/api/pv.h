@@ -89,7 +89,7 @@ void pv_steal_leave(struct vcpu *v);
 
 /* pv_apf.c: MSRs are written; 0 or 1. */
 int pv_apf_enable(struct vcpu *v, u64 val, bool host);
-int pv_apf_vector(struct vcpu *v, u64 val);
+int pv_apf_vector(struct vcpu *v, u64 val, bool host);
 /* Tell the guest what is ready, if it takes it now. v's thread in KVM_RUN. */
 void pv_apf_deliver(struct vcpu *v);
 

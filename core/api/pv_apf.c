@@ -54,9 +54,10 @@ int pv_apf_enable(struct vcpu *v, u64 val, bool host)
 	return 0;
 }
 
-int pv_apf_vector(struct vcpu *v, u64 val)
+int pv_apf_vector(struct vcpu *v, u64 val, bool host)
 {
-	if (val >> 8 || !v->apic)
+	/* User space may put back the 0 that it read. */
+	if (val >> 8 || (!v->apic && (val || !host)))
 		return 1;
 	v->pv->apf_int = val;
 	return 0;
