@@ -142,6 +142,12 @@ static void obj_put(struct soft_obj *o)
 	}
 }
 
+/* Why no file could be made, as KVM says it. */
+static int no_fd(void)
+{
+	return errno == EMFILE || errno == ENFILE ? -errno : -ENOMEM;
+}
+
 /* A new descriptor for an object. It is a file of no length: always ready for
  * poll(2), and unknown to epoll(7), as KVM's are. */
 static int obj_open(struct soft_obj *o, const char *name)
@@ -149,7 +155,7 @@ static int obj_open(struct soft_obj *o, const char *name)
 	int fd = memfd_create(name, MFD_CLOEXEC);
 
 	if (fd < 0)
-		return errno == EMFILE || errno == ENFILE ? -errno : -ENOMEM;
+		return no_fd();
 	if (fd >= (int)FDS_MAX) {
 		close(fd);
 		return -EMFILE;
@@ -359,12 +365,12 @@ static int stats_new(struct soft_obj *o)
 	void *p;
 
 	if (file_fd < 0)
-		return -ENOMEM;
+		return no_fd();
 	/* Not a number that the program could close. */
 	fd = fcntl(file_fd, F_DUPFD_CLOEXEC, 0);
 	close(file_fd);
 	if (fd < 0)
-		return errno == EMFILE || errno == ENFILE ? -errno : -ENOMEM;
+		return no_fd();
 	p = mmap(NULL, STATS_BYTES_MAX, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 	if (p == MAP_FAILED || ftruncate(fd, len) < 0) {
 		if (p != MAP_FAILED)

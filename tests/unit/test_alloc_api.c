@@ -135,8 +135,36 @@ static void fill_filter(struct world *w, void *a)
 							      .base = 0x100 * i, .bitmap = (u8 *)&w->value };
 }
 
-static void fill_pit(struct world *w, void *a)
+static void fill_none(struct world *w, void *a)
 {
+}
+
+static void fill_hv_event(struct world *w, void *a)
+{
+	*(struct kvm_hyperv_eventfd *)a = (struct kvm_hyperv_eventfd){ .conn_id = 1, .fd = w->event[0] };
+}
+
+static void fill_pmu(struct world *w, void *a)
+{
+	((struct kvm_pmu_event_filter *)a)->nevents = 100;
+}
+
+static void fill_old_cpuid(struct world *w, void *a)
+{
+	((struct kvm_cpuid *)a)->nent = 10;
+}
+
+static void fill_set_mce(struct world *w, void *a)
+{
+	u64 cap = 10;
+
+	must(w, VCPU, KVM_X86_SETUP_MCE, &cap);
+	*(struct kvm_x86_mce *)a = (struct kvm_x86_mce){ .status = 1ull << 63 };
+}
+
+static void fill_synic(struct world *w, void *a)
+{
+	*(struct kvm_enable_cap *)a = (struct kvm_enable_cap){ .cap = KVM_CAP_HYPERV_SYNIC2 };
 }
 
 static void fill_chip(struct world *w, void *a)
@@ -223,7 +251,7 @@ static void fill_run(struct world *w, void *a)
 /* ---- the calls ---- */
 
 #define NUM(on, nr, world, val)	{ on, nr, world, 0, NULL, val, 0 }
-#define GET(on, nr, world)	{ on, nr, world, 0, fill_pit, 0, 0 }
+#define GET(on, nr, world)	{ on, nr, world, 0, fill_none, 0, 0 }
 #define SET(on, nr, world, get)	{ on, nr, world, get, NULL, 0, 0 }
 #define FILL(on, nr, world, fn)	{ on, nr, world, 0, fn, 0, 0 }
 
@@ -233,11 +261,17 @@ static const struct call_case cases[] = {
 	NUM(SYSTEM, KVM_GET_VCPU_MMAP_SIZE, 0, 0),
 	NUM(SYSTEM, KVM_CREATE_VM, FD, 0),
 	FILL(SYSTEM, KVM_GET_SUPPORTED_CPUID, 0, fill_many),
+	FILL(SYSTEM, KVM_GET_SUPPORTED_HV_CPUID, 0, fill_many),
 	FILL(SYSTEM, KVM_GET_EMULATED_CPUID, 0, fill_many),
 	FILL(SYSTEM, KVM_GET_MSR_INDEX_LIST, 0, fill_many),
 	FILL(SYSTEM, KVM_GET_MSR_FEATURE_INDEX_LIST, 0, fill_many),
 	FILL(SYSTEM, KVM_GET_MSRS, 0, fill_feature_msrs),
 	GET(SYSTEM, KVM_X86_GET_MCE_CAP_SUPPORTED, 0),
+	{ SYSTEM, KVM_TRACE_ENABLE, 0, 0, NULL, 0, -EOPNOTSUPP },
+	{ SYSTEM, KVM_TRACE_PAUSE, 0, 0, NULL, 0, -EOPNOTSUPP },
+	{ SYSTEM, KVM_TRACE_DISABLE, 0, 0, NULL, 0, -EOPNOTSUPP },
+	FILL(SYSTEM, KVM_HAS_DEVICE_ATTR, 0, fill_attr),
+	FILL(SYSTEM, KVM_GET_DEVICE_ATTR, 0, fill_attr),
 
 	NUM(VM, KVM_CHECK_EXTENSION, 0, KVM_CAP_IRQFD),
 	NUM(VM, KVM_CREATE_VCPU, FD, 3),
@@ -268,6 +302,9 @@ static const struct call_case cases[] = {
 	FILL(VM, KVM_SIGNAL_MSI, IRQCHIP, fill_msi),
 	FILL(VM, KVM_SET_GSI_ROUTING, IRQCHIP, fill_routes),
 	FILL(VM, KVM_SET_GSI_ROUTING, IRQCHIP | PIT, fill_routes),
+	{ VM, KVM_CREATE_DEVICE, 0, 0, fill_none, 0, -ENODEV },
+	FILL(VM, KVM_SET_PMU_EVENT_FILTER, 0, fill_pmu),
+	FILL(VM, KVM_HYPERV_EVENTFD, IRQCHIP, fill_hv_event),
 	FILL(VM, KVM_IRQFD, IRQCHIP, fill_irqfd),
 	FILL(VM, KVM_IOEVENTFD, 0, fill_ioeventfd),
 	FILL(VM, KVM_REGISTER_COALESCED_MMIO, 0, fill_zone),
@@ -300,12 +337,15 @@ static const struct call_case cases[] = {
 	SET(VCPU, KVM_SET_XCRS, CPUID, KVM_GET_XCRS),
 	GET(VCPU, KVM_GET_DEBUGREGS, 0),
 	SET(VCPU, KVM_SET_DEBUGREGS, 0, KVM_GET_DEBUGREGS),
+	FILL(VCPU, KVM_SET_CPUID, 0, fill_old_cpuid),
 	FILL(VCPU, KVM_SET_CPUID2, 0, fill_cpuid),
 	FILL(VCPU, KVM_SET_CPUID2, CPUID, fill_cpuid),
 	FILL(VCPU, KVM_GET_CPUID2, CPUID, fill_many),
+	FILL(VCPU, KVM_GET_SUPPORTED_HV_CPUID, 0, fill_many),
 	FILL(VCPU, KVM_GET_MSRS, 0, fill_msrs),
 	FILL(VCPU, KVM_SET_MSRS, 0, fill_msrs),
 	FILL(VCPU, KVM_X86_SETUP_MCE, 0, fill_mce),
+	FILL(VCPU, KVM_X86_SET_MCE, 0, fill_set_mce),
 	GET(VCPU, KVM_GET_VCPU_EVENTS, 0),
 	SET(VCPU, KVM_SET_VCPU_EVENTS, 0, KVM_GET_VCPU_EVENTS),
 	GET(VCPU, KVM_INTERRUPT, 0),
@@ -326,6 +366,7 @@ static const struct call_case cases[] = {
 	FILL(VCPU, KVM_GET_DEVICE_ATTR, 0, fill_attr),
 	FILL(VCPU, KVM_SET_DEVICE_ATTR, 0, fill_attr),
 	FILL(VCPU, KVM_ENABLE_CAP, 0, fill_pv),
+	FILL(VCPU, KVM_ENABLE_CAP, IRQCHIP, fill_synic),
 };
 
 /* ---- a world for each try ---- */
