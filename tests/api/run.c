@@ -516,6 +516,44 @@ out:
 	client_close(&c);
 }
 
+/* The handler and the saved registers are in memory that only SMM sees. */
+static void smi_runs_a_handler_in_memory_of_its_own(void)
+{
+	static const uint8_t code[] = { 0xe6, 0x01, 0xe6, 0x02, 0xf4 };	/* out 1; out 2; hlt */
+	static const uint8_t handler[] = { 0xe6, 0x07, 0x0f, 0xaa };	/* out 7; rsm */
+	struct kvm_userspace_memory_region r = { .slot = 1 << 16, .guest_phys_addr = 0x30000,
+						 .memory_size = 0x10000 };
+	struct kvm_vcpu_events e;
+	uint8_t *smram = mmap(NULL, 0x10000, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	struct client c;
+
+	CHECK(!client_open(&c, provider, false));
+	if (!c_ioctl(&c, c.vm, KVM_CHECK_EXTENSION, NUM(KVM_CAP_X86_SMM)))
+		goto out;
+	CHECK(c_ioctl(&c, c.vm, KVM_CHECK_EXTENSION, NUM(KVM_CAP_MULTI_ADDRESS_SPACE)) == 2);
+	r.userspace_addr = (uintptr_t)smram;
+	CHECK(!c_ioctl(&c, c.vm, KVM_SET_USER_MEMORY_REGION, &r));
+	memcpy(smram + 0x8000, handler, sizeof(handler));
+	CHECK(!client_cpuid(&c) && !client_load(&c, code, sizeof(code)));
+	CHECK(!run(&c) && c.run->exit_reason == KVM_EXIT_IO && c.run->io.port == 1);
+	CHECK(!(c.run->flags & KVM_RUN_X86_SMM));
+	CHECK(!c_ioctl(&c, c.cpu, KVM_SMI, NULL));
+	CHECK(!c_ioctl(&c, c.cpu, KVM_GET_VCPU_EVENTS, &e) && e.smi.pending && !e.smi.smm);
+	CHECK(!run(&c) && c.run->exit_reason == KVM_EXIT_IO && c.run->io.port == 7);
+	CHECK(c.run->flags & KVM_RUN_X86_SMM);
+	CHECK(!c_ioctl(&c, c.cpu, KVM_GET_VCPU_EVENTS, &e) && !e.smi.pending && e.smi.smm);
+	CHECK(e.nmi.masked && !e.smi.smm_inside_nmi);
+	/* SMBASE and the revision, which says that it may be changed. */
+	CHECK(!memcmp(smram + 0xfefc, "\x64\x00\x02\x00\x00\x00\x03\x00", 8));
+	CHECK(!c.ram[0x3fefc] && !c.ram[0x38000]);
+	CHECK(!run(&c) && c.run->exit_reason == KVM_EXIT_IO && c.run->io.port == 2);
+	CHECK(!(c.run->flags & KVM_RUN_X86_SMM));
+	CHECK(!run(&c) && c.run->exit_reason == KVM_EXIT_HLT);
+out:
+	munmap(smram, 0x10000);
+	client_close(&c);
+}
+
 #define T(f) { #f, f }
 static const struct {
 	const char *name;
@@ -527,7 +565,7 @@ static const struct {
 	T(ioeventfd_does_not_exit), T(interrupt_window_and_injection),
 	T(nmi_reaches_a_halted_guest), T(irqfd_wakes_a_halted_guest),
 	T(triple_fault_is_shutdown), T(single_step_exits_each_instruction),
-	T(unmapped_memory_is_efault),
+	T(unmapped_memory_is_efault), T(smi_runs_a_handler_in_memory_of_its_own),
 };
 
 /* In a process of its own: a guest that never ends must not end the others. */
