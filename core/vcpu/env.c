@@ -34,7 +34,7 @@ static void io_drop_stale(struct vcpu *v)
 	v->io.signature = sig;
 }
 
-int vcpu_give_up(struct vcpu *v)
+static int give_up(struct vcpu *v)
 {
 	v->run->exit_reason = KVM_EXIT_INTERNAL_ERROR;
 	v->run->internal.suberror = KVM_INTERNAL_ERROR_EMULATION;
@@ -72,7 +72,7 @@ static int frag_access(struct vcpu *v, u64 gpa, void *buf, unsigned int n, bool 
 	}
 	/* No x86 instruction that we run needs as many. */
 	if (io->cursor >= VCPU_FRAGS)
-		return vcpu_give_up(v);
+		return give_up(v);
 	io->n = io->cursor + 1;
 	*f = (struct vcpu_frag){ .gpa = gpa, .len = n, .write = write };
 	if (write)
@@ -339,7 +339,11 @@ static int env_ram(struct x86_cpu *c, u64 gpa, void *buf, unsigned int n, bool w
 
 static int env_give_up(struct x86_cpu *c)
 {
-	return vcpu_give_up(cpu_vcpu(c));
+	struct vcpu *v = cpu_vcpu(c);
+
+	vcpu_io_retired(v);
+	v->io.pending = false;
+	return give_up(v);
 }
 
 /* INIT and SMI may have waited for this. */

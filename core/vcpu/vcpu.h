@@ -142,8 +142,6 @@ static inline unsigned int vcpu_as(const struct vcpu *v)
 	return v->cpu.smm;
 }
 
-/* End KVM_RUN with an internal error: an instruction cannot be executed. RUN_EXIT. */
-int vcpu_give_up(struct vcpu *v);
 /* INIT and SIPI that have arrived take effect, or wait where they must. */
 void vcpu_take_init_sipi(struct vcpu *v);
 

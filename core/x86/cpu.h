@@ -272,7 +272,8 @@ struct x86_env {
 	/* SMM's save area: RAM only, any range, as the cpu now sees memory. 0 or
 	 * -errno. Without this hook there is no SMM. */
 	int (*ram)(struct x86_cpu *c, u64 gpa, void *buf, unsigned int n, bool write);
-	/* This instruction cannot be executed: RUN_EXIT, which tells user space. */
+	/* This instruction cannot be executed: RUN_EXIT, which tells user space,
+	 * and of nothing else. May be NULL. */
 	int (*give_up)(struct x86_cpu *c);
 	/* RSM: what was held back meanwhile may arrive. */
 	void (*smm_left)(struct x86_cpu *c);

@@ -336,6 +336,22 @@ int x86_lin_write(struct x86_cpu *c, u64 lin, const void *buf, unsigned int n,
 	return r ? r : span_write(c, &s, buf);
 }
 
+/* No device of user space's is asked for instructions, as in KVM. */
+static int read_code(struct x86_cpu *c, u64 gpa, void *buf, unsigned int n)
+{
+	int r = c->env->read(c, gpa, buf, n);
+
+	return r == RUN_EXIT && c->env->give_up ? c->env->give_up(c) : r;
+}
+
+/* What an instruction may not need at all: RUN_EXIT when it is not memory. */
+static int read_more_code(struct x86_cpu *c, u64 gpa, void *buf, unsigned int n)
+{
+	if (!c->env->ram)
+		return c->env->read(c, gpa, buf, n);
+	return c->env->ram(c, gpa, buf, n, false) ? RUN_EXIT : RUN_OK;
+}
+
 int x86_fetch_at(struct x86_cpu *c, u64 ip, u8 *buf, unsigned int max, unsigned int *got)
 {
 	const struct x86_seg *cs = &c->seg[X86_CS];
@@ -357,7 +373,7 @@ int x86_fetch_at(struct x86_cpu *c, u64 ip, u8 *buf, unsigned int max, unsigned 
 	n = min(max, (unsigned int)(X86_PAGE_SIZE - (lin & 0xfff)));
 	r = translate(c, lin, ACC_FETCH, &gpa);
 	if (!r)
-		r = c->env->read(c, gpa, buf, n);
+		r = read_code(c, gpa, buf, n);
 	if (r)
 		return r;
 	*got = n;
@@ -368,7 +384,7 @@ int x86_fetch_at(struct x86_cpu *c, u64 ip, u8 *buf, unsigned int max, unsigned 
 		return RUN_OK;
 	r = translate(c, lin, ACC_FETCH, &gpa);
 	if (!r)
-		r = c->env->read(c, gpa, buf + n, max - n);
+		r = read_more_code(c, gpa, buf + n, max - n);
 	if (r < 0)
 		return r;
 	if (!r)

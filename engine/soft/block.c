@@ -287,12 +287,6 @@ static int block_uncached(struct vcpu *v, struct soft_block **out)
 	unsigned int got;
 	int r = x86_fetch(&v->cpu, buf, sizeof(buf), &got);
 
-	/* As KVM: no device of user space's is asked for instructions. */
-	if (r == RUN_EXIT) {
-		vcpu_io_retired(v);
-		v->io.pending = false;
-		return vcpu_give_up(v);
-	}
 	if (r)
 		return r;
 	memset(s->single, 0, sizeof(s->single));
