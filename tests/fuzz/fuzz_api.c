@@ -215,6 +215,16 @@ static void create_vm(struct input *in)
 	vm_fd[n_vms++] = (int)fd;
 	if (how & 1)
 		require(!kvm->ioctl((int)fd, KVM_SET_USER_MEMORY_REGION, &r));
+	/* SMM sees the same, or the pages behind it as well. */
+	r.slot = 1 << 16;
+	r.memory_size >>= how >> 4 & 1;
+	if (how & 8)
+		require(!kvm->ioctl((int)fd, KVM_SET_USER_MEMORY_REGION, &r));
+	r.slot |= 1;
+	r.guest_phys_addr = r.memory_size;
+	r.userspace_addr += ARENA_RW / 2;
+	if (how & 16)
+		require(!kvm->ioctl((int)fd, KVM_SET_USER_MEMORY_REGION, &r));
 	if (how & 2)
 		require(!kvm->ioctl((int)fd, KVM_CREATE_IRQCHIP, NULL));
 	else if (how & 4)
@@ -278,6 +288,23 @@ static void set_mode(struct input *in)
 	take_buf(in, arena + 0x8000, 48);
 }
 
+/* An SMI whose handler is a few bytes of the input, then RSM; and, when in SMM
+ * already, something else in the save area. */
+static void smi(struct input *in, u8 how)
+{
+	u8 *save = arena + 0x3fe00;
+	u64 val;
+
+	take_buf(in, arena + 0x38000, 8);
+	memcpy(arena + 0x38008, (how & 16 ? "\x0f\xaa" : "\x66\x90\x0f\xaa"), 4);
+	for (unsigned int i = how >> 5; i; i--) {
+		val = take_value(in);
+		memcpy(save + (take(in, 2) & 0x1ff & ~3), &val, 8);
+	}
+	if (n_vcpus)
+		check_result(kvm->ioctl(vcpu_fd[take(in, 1) % n_vcpus], KVM_SMI, NULL));
+}
+
 static void run(struct input *in, u8 how)
 {
 	unsigned int i;
@@ -323,6 +350,7 @@ static void step(struct input *in)
 	case 4: set_mode(in); break;
 	case 5: case 6: change(in); break;
 	case 7: test_advance(take_value(in) % 10000000000ull); break;
+	case 10: smi(in, op); break;
 	case 8: take_buf(in, arena + take(in, 2) * 8, 16); break;
 	case 9: {
 		u64 one = 1;

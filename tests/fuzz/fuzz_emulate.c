@@ -20,6 +20,7 @@
 
 #define HEADER	(2 + 16 + 48)
 #define STEPS	3000
+#define SMBASE	0x30000
 #define RUN_NS	3000000	/* endless guests */
 
 struct side {
@@ -120,6 +121,18 @@ static void set_options(u8 opt)
 	C->xcr0 = opt & 2 ? 3 : 1;
 }
 
+/*
+ * The guest is in SMM, and its RSM leads to where it would have begun, but for
+ * what the descriptors' bytes change in the save area.
+ */
+static void into_smm(const u8 *d)
+{
+	x86_smm_enter(C);
+	for (unsigned int i = 0; i < 6; i++, d += 8)
+		if (d[0])
+			bed_put(SMBASE + 0xfe00 + ((d[0] | d[1] << 8) & 0x1f8), d + 2, 1 + d[2] % 6);
+}
+
 static void guest_from(const u8 *data, size_t n)
 {
 	size_t len = min(n - HEADER, (size_t)0x1000);
@@ -134,6 +147,7 @@ static void guest_from(const u8 *data, size_t n)
 	bed_put(BED_IDT + 0x80, data + 18, 48);
 	bed_put(BED_CODE, data + HEADER, len);
 	bed_put(BED_DATA, data + HEADER, len);
+	bed_put(SMBASE + 0x8000, data + HEADER, len);
 	/* So that handlers end somewhere: the empty vectors go to a HLT. */
 	bed_put(0xf00, "\xf4", 1);
 	for (unsigned int i = 0; i < 32; i++) {
@@ -145,6 +159,8 @@ static void guest_from(const u8 *data, size_t n)
 			bed_put32(i * 4, 0xf00 + i);
 		bed_put(0xf00 + i, "\xf4", 1);
 	}
+	if (data[1] & 8)
+		into_smm(data + 18);
 }
 
 /* ---- the two sides ---- */
@@ -160,6 +176,8 @@ static void make(struct side *s)
 	memset(s->run, 0, API_VCPU_PAGES * 4096);
 	require(!vm_new(&engine_soft, &s->vm));
 	require(!vm_create_vcpu(s->vm, 0, s->run, &s->v));
+	require(!api_dispatch(&vm_calls, s->vm, KVM_SET_USER_MEMORY_REGION, &r));
+	r.slot = 1 << 16;
 	require(!api_dispatch(&vm_calls, s->vm, KVM_SET_USER_MEMORY_REGION, &r));
 	cpuid->nent = 256;
 	require(!api_dispatch(&system_calls, (void *)&engine_soft, KVM_GET_SUPPORTED_CPUID, cpuid));
@@ -180,6 +198,8 @@ static void make(struct side *s)
 	c->efer = C->efer;
 	c->xcr0 = C->xcr0;
 	c->fpu = C->fpu;
+	c->smm = C->smm;
+	c->nmi_masked = C->nmi_masked;
 	x86_mode_update(c);
 	engine_soft.state_changed(s->v);
 }
@@ -234,7 +254,8 @@ static void compare(void)
 	require(x86_rflags(a) == x86_rflags(b), "%llx, %llx", (long long)x86_rflags(a),
 		(long long)x86_rflags(b));
 	require(a->cpl == b->cpl && a->mode == b->mode && a->cr0 == b->cr0 && a->cr2 == b->cr2 &&
-		a->cr3 == b->cr3 && a->cr4 == b->cr4 && a->efer == b->efer && a->shadow == b->shadow);
+		a->cr3 == b->cr3 && a->cr4 == b->cr4 && a->efer == b->efer && a->shadow == b->shadow &&
+		a->smm == b->smm && a->smbase == b->smbase && a->nmi_masked == b->nmi_masked);
 	for (unsigned int i = 0; i < X86_NSEG; i++)
 		require(a->seg[i].sel == b->seg[i].sel && a->seg[i].base == b->seg[i].base &&
 			a->seg[i].limit == b->seg[i].limit && a->seg[i].attr == b->seg[i].attr, "segment %u", i);
