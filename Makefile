@@ -5,6 +5,7 @@
 #   make unit         the unit test programs, with ASan and UBSan
 #   make core-check   the core asks nothing of its host but host.h
 #   make kernel-objs  the core as objects for the installed kernel headers
+#   make coverage     what the tests run of core/, line by line
 .SUFFIXES:
 .DELETE_ON_ERROR:
 MAKEFLAGS += --no-builtin-rules
@@ -37,7 +38,7 @@ all: $(B)/kvist
 define variant
 $(B)/$(1)/%.o: %.c
 	@mkdir -p $$(@D)
-	$$(Q)$$(CC) $$(CFLAGS_ALL) $(2) -Iport/$(3) -c -o $$@ $$<
+	$$(Q)$$(CC) $$(CFLAGS_ALL) $(2) $$(INSTR) -Iport/$(3) -c -o $$@ $$<
 endef
 $(eval $(call variant,rel,-O2 -fno-plt,posix))
 $(eval $(call variant,dbg,-O1 $(SAN),posix))
@@ -50,7 +51,7 @@ all: $(B)/debug/kvist
 endif
 
 $(B)/kvist: $(call obj,rel,$(PROG))
-	$(Q)$(CC) -pthread -o $@ $^ $(LIBS)
+	$(Q)$(CC) -pthread $(LDFLAGS) -o $@ $^ $(LIBS)
 $(B)/debug/kvist: $(call obj,dbg,$(PROG))
 	@mkdir -p $(@D)
 	$(Q)$(CC) -pthread $(SAN) -o $@ $^ $(LIBS)
@@ -74,7 +75,7 @@ $(TESTLIB): $(call obj,test,$(CORE) $(SOFT) $(filter-out vmm/kvm_device.c,$(VMM)
 UNITS	:= $(patsubst tests/unit/test_%.c,$(B)/unit/%,$(sort $(wildcard tests/unit/test_*.c)))
 $(B)/unit/%: $(B)/test/tests/unit/test_%.o $(TESTLIB)
 	@mkdir -p $(@D)
-	$(Q)$(CC) -pthread $(SAN) $(WRAP) -o $@ $< $(TESTLIB) $(LIBS) -lcmocka
+	$(Q)$(CC) -pthread $(SAN) $(WRAP) $(LDFLAGS) -o $@ $< $(TESTLIB) $(LIBS) -lcmocka
 unit: $(UNITS)
 
 clean:

@@ -5,7 +5,7 @@ API_BIN	:= $(patsubst tests/api/%.c,$(B)/api/%,$(sort $(wildcard tests/api/*.c))
 
 $(B)/api/%: $(B)/rel/tests/api/%.o $(B)/rel/vmm/kvm_device.o $(B)/libkvist.a
 	@mkdir -p $(@D)
-	$(CC) -pthread -o $@ $^
+	$(CC) -pthread $(LDFLAGS) -o $@ $^
 
 api: $(API_BIN)
 

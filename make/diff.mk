@@ -10,7 +10,7 @@ $(B)/rel/tests/diff/native_asm.o: tests/diff/native_asm.S
 $(B)/diff/diff: $(DIFF_OBJ) $(B)/libkvist.a
 	@test ! -f $(@D) || rm -f $(@D)
 	@mkdir -p $(@D)
-	$(CC) -pthread -o $@ $^
+	$(CC) -pthread $(LDFLAGS) -o $@ $^
 
 diff: $(B)/diff/diff
 

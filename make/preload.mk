@@ -8,7 +8,7 @@ PRELOAD_WRAP := close fcntl eventfd epoll_create1 sigaction mmap
 $(eval $(call variant,pic,-O2 -fno-plt -fPIC -fvisibility=hidden -ftls-model=initial-exec,posix))
 
 $(B)/libkvist-preload.so: $(call obj,pic,$(CORE) $(SOFT) $(POSIX) $(PRELOAD))
-	$(Q)$(CC) -pthread -shared -o $@ $^ -Wl,-z,defs -Wl,-Bsymbolic \
+	$(Q)$(CC) -pthread $(LDFLAGS) -shared -o $@ $^ -Wl,-z,defs -Wl,-Bsymbolic \
 		$(PRELOAD_WRAP:%=-Wl,--wrap=%)
 
 all: $(B)/libkvist-preload.so
@@ -18,4 +18,4 @@ all: $(B)/libkvist-preload.so
 PLAIN	:= signals fds calls
 $(PLAIN:%=$(B)/api/%): $(B)/api/%: $(B)/rel/tests/api/%.o $(B)/rel/tests/api/lib/plain.o
 	@mkdir -p $(@D)
-	$(Q)$(CC) -pthread -o $@ $^
+	$(Q)$(CC) -pthread $(LDFLAGS) -o $@ $^
