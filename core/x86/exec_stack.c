@@ -96,25 +96,26 @@ EXEC(pusha)
 	return RUN_OK;
 }
 
+/* A fault half-way: processors have loaded what they have popped, and rSP has
+ * not moved. An access that must be made again starts from the old registers. */
 EXEC(popa)
 {
 	static const u8 order[8] = {
 		X86_RDI, X86_RSI, X86_RBP, X86_RSP, X86_RBX, X86_RDX, X86_RCX, X86_RAX };
 	u64 sp = c->gpr[X86_RSP], v[8];
-	unsigned int i;
-	int r;
+	unsigned int i, n;
+	int r = RUN_OK;
 
-	for (i = 0; i < 8; i++) {
-		r = x86_pop(c, in->opsize, &v[i]);
-		if (r) {
-			c->gpr[X86_RSP] = sp;
-			return r;
-		}
-	}
-	for (i = 0; i < 8; i++)
+	for (n = 0; n < 8 && !r; n += !r)
+		r = x86_pop(c, in->opsize, &v[n]);
+	if (r)
+		c->gpr[X86_RSP] = sp;
+	if (r && r != RUN_FAULT)
+		return r;
+	for (i = 0; i < n; i++)
 		if (order[i] != X86_RSP)
 			x86_reg_set(c, 8 * order[i], in->opsize, v[i]);
-	return RUN_OK;
+	return r;
 }
 
 /*

@@ -111,19 +111,20 @@ static int read_new(struct x86_cpu *c, const struct x86_task *k, u64 *d, u8 *raw
 	return x86_lin_read(c, x86_desc_base(*d), raw, layout(attr)->size, ACC_IMPLICIT);
 }
 
-/* Busy bits and back link. */
+/* Busy bits and back link. The new task becomes busy last: it can then be
+ * switched to once more when an access before that has to be made again. */
 static int link_tasks(struct x86_cpu *c, const struct x86_task *k, u64 d)
 {
 	bool nested = k->how == X86_TASK_CALL || k->how == X86_TASK_GATE;
 	u16 old = c->seg[X86_TR].sel;
-	int r = RUN_OK;
+	int r;
 
 	if (nested)
 		r = x86_lin_write(c, x86_desc_base(d), &old, 2, ACC_IMPLICIT);
+	else
+		r = x86_desc_busy(c, old, false);
 	if (!r && k->how != X86_TASK_IRET)
 		r = x86_desc_busy(c, k->sel, true);
-	if (!r && !nested)
-		r = x86_desc_busy(c, old, false);
 	return r;
 }
 

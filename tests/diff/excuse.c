@@ -154,6 +154,8 @@ static bool bound_lower(struct pair *p)
 
 static bool popa_partly(struct pair *p)
 {
+	if (__builtin_cpu_is("intel"))		/* the model does as they do */
+		return false;
 	if (!has_op(p->b, OP_popa) || !memory_fault(p->n) || p->n->vector != p->m->vector)
 		return false;
 	memcpy(p->m->gpr, p->n->gpr, sizeof(p->m->gpr));

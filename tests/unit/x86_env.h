@@ -53,14 +53,22 @@ static struct {
 	u64 cr8, efer_msr;
 	u64 rom;		/* memory from here is read-only; 0: none is */
 	void (*on_cmpxchg)(u64 gpa);	/* another processor, just before */
+	unsigned int exit_at;	/* this access from now on is user space's to make; 0: none */
 } bed;
 
 #define C (&bed.c)
 
+static inline bool bed_elsewhere(u64 gpa, unsigned int n)
+{
+	if (bed.exit_at && !--bed.exit_at)
+		return true;
+	return gpa >= BED_RAM || n > BED_RAM - gpa;
+}
+
 static int bed_read(struct x86_cpu *c, u64 gpa, void *buf, unsigned int n)
 {
 	bed.reads++;
-	if (gpa >= BED_RAM || n > BED_RAM - gpa)
+	if (bed_elsewhere(gpa, n))
 		return RUN_EXIT;
 	memcpy(buf, bed.ram + gpa, n);
 	return RUN_OK;
@@ -69,7 +77,7 @@ static int bed_read(struct x86_cpu *c, u64 gpa, void *buf, unsigned int n)
 static int bed_write(struct x86_cpu *c, u64 gpa, const void *buf, unsigned int n)
 {
 	bed.writes++;
-	if (gpa >= BED_RAM || n > BED_RAM - gpa)
+	if (bed_elsewhere(gpa, n))
 		return RUN_EXIT;
 	memcpy(bed.ram + gpa, buf, n);
 	return RUN_OK;
@@ -80,7 +88,7 @@ static int bed_cmpxchg(struct x86_cpu *c, u64 gpa, u64 *old, u64 val, unsigned i
 	u64 now = 0;
 
 	bed.cmpxchgs++;
-	if (gpa >= BED_RAM || n > BED_RAM - gpa)
+	if (bed_elsewhere(gpa, n))
 		return RUN_EXIT;
 	if (bed.on_cmpxchg)
 		bed.on_cmpxchg(gpa);
