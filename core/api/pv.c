@@ -271,7 +271,7 @@ int pv_msr_read(struct vcpu *v, u32 idx, u64 *val, bool host)
 	return 0;
 }
 
-static int set_pv_eoi(struct vcpu *v, u64 val)
+int pv_eoi_set(struct vcpu *v, u64 val)
 {
 	if (val & 2 || (val & 1 && !gmem_writable(v->vm, val & ~3ull, 1)))
 		return 1;
@@ -304,7 +304,7 @@ static int msr_write_locked(struct vcpu *v, u32 idx, u64 val, bool host)
 	case MSR_STEAL_TIME:
 		return pv_steal_msr(v, val);
 	case MSR_PV_EOI:
-		return set_pv_eoi(v, val);
+		return pv_eoi_set(v, val);
 	}
 	if (val > 1)
 		return 1;

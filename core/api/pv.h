@@ -74,6 +74,9 @@ struct pv_clock_base {
 void pv_clock_base(const struct vcpu *v, struct pv_clock_base *out);
 /* kvmclock now, in ns; the host's TSC at that moment in *tsc if not NULL. */
 u64 pv_clock_now(struct vm *vm, u64 *tsc);
+/* MSR_KVM_PV_EOI is written (Hyper-V's APIC assist is the same): 0 or 1. Under
+ * slots.lock or in KVM_RUN. */
+int pv_eoi_set(struct vcpu *v, u64 val);
 /* KVM_HC_CLOCK_PAIRING: the wall clock and the guest's TSC of one moment. False:
  * there is no memory to write to. v's thread in KVM_RUN. */
 bool pv_clock_pair(struct vcpu *v, u64 gpa);

@@ -152,8 +152,10 @@ int hv_synic_read(struct vcpu *v, u32 idx, u64 *val, bool host);
 int hv_synic_write(struct vcpu *v, u32 idx, u64 val, bool host);
 /* One interrupt of a SINT: >0 delivered, 0 not, <0 ignored. Any thread. */
 int hv_sint_raise(struct vm *vm, u32 vp_index, u32 sint);
-/* The vCPU's EOI of a vector; is that vector's EOI automatic? Both cheap. */
+/* The vCPU's EOI of a vector; does somebody want to hear of it at once; is there
+ * none, because it is automatic? All cheap. */
 void hv_eoi(struct vcpu *v, u8 vector);
+bool hv_wants_eoi(const struct vcpu *v, u8 vector);
 bool hv_auto_eoi(const struct vcpu *v, u8 vector);
 /* A message into a SINT's slot: 0, 1 when the slot was taken and the message is
  * not to be repeated, -EAGAIN when it was and will be free later, or an error. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* msr.c - the synthetic MSRs, and what a vCPU and a VM keep for them. */
 #include "core/vm.h"
+#include "core/api/pv.h"
 #include "core/irq/lapic.h"
 #include "core/x86/msr.h"
 
@@ -211,16 +212,16 @@ static int set_vp_index(struct vcpu *v, u64 val, bool host)
 	return 0;
 }
 
-/* The page's first word would spare the guest EOIs; it never does here. The rest
- * is the guest's. */
+/* The page's first word spares the guest EOIs; the rest is the guest's. */
 static int set_assist(struct vcpu *v, u64 val)
 {
 	const u32 none = 0;
+	bool on = val & PAGE_ENABLE;
 
-	if (val & PAGE_ENABLE && gmem_write(v, val & ~0xfffull, &none, sizeof(none)))
+	if (on && gmem_write(v, val & ~0xfffull, &none, sizeof(none)))
 		return 1;
 	v->hv->assist = val;
-	return 0;
+	return pv_eoi_set(v, on ? (val & ~0xfffull) | 1 : 0);
 }
 
 static int write_own(struct vcpu *v, u32 idx, u64 val, bool host)

@@ -62,11 +62,16 @@ static void acked(struct vcpu *v, u32 sint)
 	irq_sint_acked(v->vm, v->hv->vp_index, sint);
 }
 
+bool hv_wants_eoi(const struct vcpu *v, u8 vector)
+{
+	return v->hv && v->hv->vectors[vector / 32] >> (vector % 32) & 1;
+}
+
 void hv_eoi(struct vcpu *v, u8 vector)
 {
 	const struct vcpu_hv *hv = v->hv;
 
-	if (!hv || !(hv->vectors[vector / 32] >> (vector % 32) & 1))
+	if (!hv_wants_eoi(v, vector))
 		return;
 	for (u32 i = 0; i < HV_SINTS; i++)
 		if (!(hv->sint[i] & SINT_MASKED) && SINT_VECTOR(hv->sint[i]) == vector)

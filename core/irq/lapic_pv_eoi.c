@@ -37,7 +37,7 @@ void lapic_pv_eoi_to_guest(struct vcpu *v)
 		return;
 	/* With more to come, or somebody waiting for it, the EOI must be seen. */
 	if (lapic_highest(a, LAPIC_IRR) >= 0 || lapic_test(a, LAPIC_TMR, a->injected) ||
-	    ioapic_wants_eoi(v->vm->irqs.ioapic, a->injected))
+	    ioapic_wants_eoi(v->vm->irqs.ioapic, a->injected) || hv_wants_eoi(v, a->injected))
 		return;
 	if (!gmem_write(v, v->pv_eoi & ~(u64)PV_EOI_ON, &val, 1))
 		v->pv_eoi_pending = true;

@@ -109,6 +109,14 @@ static void tame(struct input *in, u32 nr)
 		f->resamplefd = event_fd[0];
 	} else if (nr == KVM_IOEVENTFD) {
 		((struct kvm_ioeventfd *)(void *)arg)->fd = event_fd[take(in, 1) & 1];
+	} else if (nr == KVM_HYPERV_EVENTFD) {
+		((struct kvm_hyperv_eventfd *)(void *)arg)->fd = event_fd[take(in, 1) & 1];
+	} else if (nr == KVM_GET_MSRS || nr == KVM_SET_MSRS) {
+		/* Of all numbers, Hyper-V's 300 would hardly ever come up. */
+		struct kvm_msrs *m = (void *)arg;
+
+		for (u8 n = take(in, 1), i = 0; i < (n & 7); i++)
+			m->entries[i].index = 0x40000000 + (take(in, 2) & 0x1ff);
 	}
 }
 
@@ -231,6 +239,21 @@ static void create_vm(struct input *in)
 		require(!kvm->ioctl((int)fd, KVM_ENABLE_CAP, &split));
 }
 
+/* Hyper-V's leaves, in the place of KVM's own. */
+static void add_hyperv(long fd, struct kvm_cpuid2 *cpuid)
+{
+	struct { struct kvm_cpuid2 c; struct kvm_cpuid_entry2 e[20]; } hv = { .c.nent = 20 };
+	struct kvm_enable_cap synic = { .cap = KVM_CAP_HYPERV_SYNIC };
+
+	require(!kvm->ioctl(sys_fd, KVM_GET_SUPPORTED_HV_CPUID, &hv));
+	for (u32 i = 0; i < cpuid->nent; i++)
+		if (cpuid->entries[i].function >> 24 == 0x40)
+			cpuid->entries[i].function = 0x4fffffff;
+	memcpy(&cpuid->entries[cpuid->nent], hv.e, hv.c.nent * sizeof(hv.e[0]));
+	cpuid->nent += hv.c.nent;
+	kvm->ioctl((int)fd, KVM_ENABLE_CAP, &synic);
+}
+
 static void create_vcpu(struct input *in)
 {
 	struct kvm_cpuid2 *cpuid = (void *)arg;
@@ -251,6 +274,8 @@ static void create_vcpu(struct input *in)
 		return;
 	cpuid->nent = 100;
 	require(!kvm->ioctl(sys_fd, KVM_GET_SUPPORTED_CPUID, cpuid));
+	if (how & 16)
+		add_hyperv(fd, cpuid);
 	require(!kvm->ioctl((int)fd, KVM_SET_CPUID2, cpuid));
 }
 

@@ -204,6 +204,25 @@ static void assist_page_is_where_memory_is(void **state)
 	assert_true(rd(HV_VP_ASSIST_PAGE) == NO_RAM);
 }
 
+static void assist_page_spares_an_eoi(void **state)
+{
+	u32 *assist = (u32 *)(ram + 0x5000);
+
+	assert_int_equal(guest_wr(HV_VP_ASSIST_PAGE, 0x5001), 0);
+	assert_int_equal(guest_wr(HV_ICR, 0x81), 0);	/* to itself */
+	assert_int_equal(vcpu_intr_ack(v), 0x81);
+	lapic_pv_eoi_to_guest(v);
+	assert_int_equal(*assist, 1);
+	*assist = 0;					/* instead of an EOI */
+	lapic_pv_eoi_from_guest(v);
+	assert_false(lapic_test(v->apic, LAPIC_ISR, 0x81));
+	assert_int_equal(guest_wr(HV_VP_ASSIST_PAGE, 0), 0);
+	assert_int_equal(guest_wr(HV_ICR, 0x81), 0);
+	assert_int_equal(vcpu_intr_ack(v), 0x81);
+	lapic_pv_eoi_to_guest(v);
+	assert_int_equal(*assist, 0);
+}
+
 /* --- events for user space --- */
 
 static void crash_and_reset_end_the_run(void **state)
@@ -407,6 +426,7 @@ int main(void)
 		T(enforced_msrs_need_their_bit), T(debugger_msrs_need_the_debugger_too),
 		T(hypercall_page_needs_an_owner_and_memory), T(some_msrs_only_user_space_writes),
 		T(runtime_continues_where_it_was_set), T(assist_page_is_where_memory_is),
+		T(assist_page_spares_an_eoi),
 		T(crash_and_reset_end_the_run), T(apic_registers_work_in_both_modes),
 		T(apic_registers_need_an_apic), T(reference_time_is_kvmclock_in_100_ns),
 		T(tsc_page_and_msr_agree), T(tsc_page_follows_the_tsc),

@@ -146,6 +146,15 @@ static void auto_eoi_leaves_nothing_in_service(void **state)
 	assert_false(hv_auto_eoi(v, 0x51));
 }
 
+static void eois_of_sources_are_seen(void **state)
+{
+	assert_int_equal(guest_wr(HV_VP_ASSIST_PAGE, 0x5001), 0);
+	assert_true(hv_sint_raise(vm, 0, 2) > 0);
+	assert_int_equal(vcpu_intr_ack(v), 0x42);
+	lapic_pv_eoi_to_guest(v);
+	assert_int_equal(ram[0x5000], 0);
+}
+
 static void a_vector_is_shared_by_its_sources(void **state)
 {
 	assert_int_equal(guest_wr(HV_SINT0 + 3, 0x42 | AUTO_EOI), 0);
@@ -404,6 +413,7 @@ int main(void)
 		T(synic_needs_its_capability_and_an_apic),
 		T(pages_are_cleared_unless_user_space_does), T(user_space_hears_of_each_change),
 		T(vectors_below_16_are_for_masked_sources), T(auto_eoi_leaves_nothing_in_service),
+		T(eois_of_sources_are_seen),
 		T(a_vector_is_shared_by_its_sources), T(routes_lead_to_sources),
 		T(a_gsi_has_one_source), T(eoi_and_eom_tell_resamplers),
 		T(one_shot_sends_one_message), T(one_shot_in_the_past_comes_at_once),
