@@ -19,7 +19,7 @@ one()
 		--append "console=ttyS0 $QUICK test=crash" --disk "$disk" --console "file=$log" 2>/dev/null &
 	pid=$!
 	echo $pid >"$TMP/pid$n"
-	if ! wait_for 120 $pid "$log" '^synced 0'; then
+	if ! wait_for 400 $pid "$log" '^synced 0'; then
 		echo "not ok: round $n: the guest did not start writing"
 		kill -9 $pid
 		return 1
