@@ -77,6 +77,8 @@ static int do_openat(int dir, const char *path, int flags, mode_t mode)
 {
 	if (!(flags & O_PATH) && path_is_kvm(dir, path))
 		return kvm_open(path, flags);
+	if (path_below_kvm(path))
+		return fail_with(ENOTDIR);
 	return REAL(openat)(dir, path, flags, mode);
 }
 
@@ -84,6 +86,8 @@ static int do_open(const char *path, int flags, mode_t mode)
 {
 	if (!(flags & O_PATH) && path_is_kvm(AT_FDCWD, path))
 		return kvm_open(path, flags);
+	if (path_below_kvm(path))
+		return fail_with(ENOTDIR);
 	return REAL(open)(path, flags, mode);
 }
 

@@ -20,8 +20,30 @@ static bool same_dir(int dir, const char *as)
 	return a.st_dev == b.st_dev && a.st_ino == b.st_ino;
 }
 
+/* What follows /dev/kvm in an absolute path, or NULL. */
+static const char *after_kvm(const char *path)
+{
+	while (*path == '/')
+		path++;
+	if (path[0] != 'd' || path[1] != 'e' || path[2] != 'v' || path[3] != '/')
+		return NULL;
+	path += 3;
+	while (*path == '/')
+		path++;
+	return path[0] == 'k' && path[1] == 'v' && path[2] == 'm' ? path + 3 : NULL;
+}
+
+/* A device is no directory. */
+bool path_below_kvm(const char *path)
+{
+	const char *rest = path && (u64)path >= 4096 && *path == '/' ? after_kvm(path) : NULL;
+
+	return rest && *rest == '/';
+}
+
 bool path_is_kvm(int dir, const char *path)
 {
+	const char *rest;
 	int err = errno;
 	bool r;
 
@@ -35,14 +57,8 @@ bool path_is_kvm(int dir, const char *path)
 		errno = err;
 		return r;
 	}
-	while (*path == '/')
-		path++;
-	if (path[0] != 'd' || path[1] != 'e' || path[2] != 'v' || path[3] != '/')
-		return false;
-	path += 3;
-	while (*path == '/')
-		path++;
-	return path[0] == 'k' && path[1] == 'v' && path[2] == 'm' && !path[3];
+	rest = after_kvm(path);
+	return rest && !*rest;
 }
 
 /* --- access --- */

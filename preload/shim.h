@@ -67,6 +67,7 @@ bool shim_owner(void);
 /* --- path.c --- */
 
 bool path_is_kvm(int dir, const char *path);
+bool path_below_kvm(const char *path);
 
 /* --- signal.c --- */
 
