@@ -383,6 +383,8 @@ static long vcpu_enable_cap(void *obj, void *arg)
 	case KVM_CAP_HYPERV_ENFORCE_CPUID: v->hv->enforced = c->args[0]; return 0;
 	case KVM_CAP_HYPERV_SYNIC: return hv_synic_activate(v, false);
 	case KVM_CAP_HYPERV_SYNIC2: return c->args[0] ? -EINVAL : hv_synic_activate(v, true);
+	/* As where guests of guests are none. */
+	case KVM_CAP_HYPERV_ENLIGHTENED_VMCS: case KVM_CAP_HYPERV_DIRECT_TLBFLUSH: return -ENOTTY;
 	}
 	return -EINVAL;
 }

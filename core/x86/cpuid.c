@@ -202,7 +202,8 @@ static const struct {
 	u32 leaf;
 	u8 subs;
 } listed[] = {
-	{ 0x0, 0 }, { 0x1, 0 }, { 0x5, 0 }, { 0x6, 0 }, { 0x7, 1 }, { 0xb, 1 }, { 0xd, 10 },
+	{ 0x0, 0 }, { 0x1, 0 }, { 0x5, 0 }, { 0x6, 0 }, { 0x7, 1 }, { 0xa, 0 }, { 0xb, 1 },
+	{ 0xd, 10 },
 	{ 0x40000000, 0 }, { 0x40000001, 0 },
 	{ 0x80000000, 0 }, { 0x80000001, 0 }, { 0x80000002, 0 }, { 0x80000003, 0 },
 	{ 0x80000004, 0 }, { 0x80000005, 0 }, { 0x80000006, 0 }, { 0x80000007, 0 },
@@ -308,9 +309,27 @@ static void features_update(struct vcpu *v)
 		v->cpu.maxphyaddr = e->eax & 0xff;
 }
 
+static void runtime_bits(const struct vcpu *v, u32 leaf, u32 sub, u32 o[4]);
+
+/* But for what follows the processor's state: KVM_GET_CPUID2 tells that too. */
 static bool tables_equal(const struct vcpu *v, const struct kvm_cpuid_entry2 *ent, u32 n)
 {
-	return n == v->n_cpuid && (!n || !memcmp(v->cpuid, ent, n * sizeof(*ent)));
+	if (n != v->n_cpuid)
+		return false;
+	for (u32 i = 0; i < n; i++) {
+		const struct kvm_cpuid_entry2 *a = &v->cpuid[i], *b = &ent[i];
+		u32 ra[4], rb[4];
+
+		if (a->function != b->function || a->index != b->index || a->flags != b->flags)
+			return false;
+		entry_regs(a, ra);
+		entry_regs(b, rb);
+		runtime_bits(v, a->function, a->index, ra);
+		runtime_bits(v, a->function, a->index, rb);
+		if (memcmp(ra, rb, sizeof(ra)))
+			return false;
+	}
+	return true;
 }
 
 int cpuid_set(struct vcpu *v, const struct kvm_cpuid_entry2 *ent, u32 n)

@@ -544,6 +544,7 @@ static void what_is_left_out_is_refused(void)
 		KVM_MEMORY_ENCRYPT_OP, KVM_PPC_ALLOCATE_HTAB, KVM_S390_UCAS_MAP, 0xaeff,
 	};
 	struct kvm_create_device dev = { .type = 99 };
+	struct kvm_enable_cap no_cap = { .cap = 9999 };
 	static char room[4096];
 
 	CHECK(box_open(&b, false, halt, sizeof(halt)));
@@ -556,6 +557,9 @@ static void what_is_left_out_is_refused(void)
 	FAILS(EINVAL, enable(KVM_CAP_VM_COPY_ENC_CONTEXT_FROM, b.vm));
 	FAILS(EINVAL, enable(KVM_CAP_X86_NOTIFY_VMEXIT, 1));
 	FAILS(EINVAL, enable(9999, 0));
+	FAILS(EINVAL, ioctl(b.cpu, KVM_ENABLE_CAP, &no_cap));
+	no_cap.cap = KVM_CAP_HYPERV_DIRECT_TLBFLUSH;
+	FAILS(ENOTTY, ioctl(b.cpu, KVM_ENABLE_CAP, &no_cap));
 	CHECK(!enable(KVM_CAP_EXIT_ON_EMULATION_FAILURE, 1));
 	FAILS(EINVAL, enable(KVM_CAP_EXIT_ON_EMULATION_FAILURE, 2));
 	CHECK(!enable(KVM_CAP_HALT_POLL, 0));
