@@ -21,7 +21,7 @@ median() { sort -n | awk '{ v[NR] = $1 } END { print NR % 2 ? v[(NR + 1) / 2] : 
 insns() { sed -n 's/.* insns \([0-9]*\) .*/\1/p' "$TMP/err" | awk '{ s += $1 } END { print s + 0 }'; }
 
 kvist_run() { KVIST_LOG=info timeout 100 "$KVIST" run --engine soft --console "file=$TMP/console" "$@"; }
-tcg_run() { timeout 300 "$QEMU" -accel tcg -cpu qemu64 -nodefaults -display none -no-reboot -serial "file:$TMP/console" "$@"; }
+tcg_run() { timeout 600 "$QEMU" -accel tcg -cpu qemu64 -nodefaults -display none -no-reboot -serial "file:$TMP/console" "$@"; }
 
 row() { printf '%-16s %9s %9s %9s %9s %9s %9s\n' "$@"; }
 ratio() { awk -v a="$1" -v b="$2" 'BEGIN { if (b + 0 > 0) printf "%.1f", a / b; else printf "-" }'; }
@@ -73,7 +73,7 @@ bench_shim()
 
 	[ -n "$QEMU" ] || return
 	for ((i = 0; i < RUNS; i++)); do
-		kv+=("$(cpu timeout 300 "$KVIST" shim -- "$QEMU" -accel kvm -nodefaults -display none -no-reboot -m 512 \
+		kv+=("$(cpu timeout 600 "$KVIST" shim -- "$QEMU" -accel kvm -nodefaults -display none -no-reboot -m 512 \
 			-serial "file:$TMP/console" -kernel "$G/vmlinuz" -initrd "$TMP/initrd" -append "console=ttyS0 quiet")")
 		tcg+=("$(cpu tcg_run -m 512 -kernel "$G/vmlinuz" -initrd "$TMP/initrd" -append "console=ttyS0 quiet")")
 	done
