@@ -117,6 +117,15 @@ static void tame(struct input *in, u32 nr)
 
 		for (u8 n = take(in, 1), i = 0; i < (n & 7); i++)
 			m->entries[i].index = 0x40000000 + (take(in, 2) & 0x1ff);
+	} else if (nr == KVM_CLEAR_DIRTY_LOG) {
+		((struct kvm_clear_dirty_log *)(void *)arg)->dirty_bitmap = arena + (take(in, 2) << 7);
+	} else if (nr == KVM_GET_DEVICE_ATTR || nr == KVM_SET_DEVICE_ATTR) {
+		((struct kvm_device_attr *)(void *)arg)->addr = (u64)arena + take(in, 2);
+	} else if (nr == KVM_X86_SET_MSR_FILTER) {
+		struct kvm_msr_filter *f = (void *)arg;
+
+		for (unsigned int i = 0; i < KVM_MSR_FILTER_MAX_RANGES; i++)
+			f->ranges[i].bitmap = arena + take(in, 1);
 	}
 }
 
@@ -207,6 +216,85 @@ static void change(struct input *in)
 	check_result(kvm->ioctl(fd, pairs[i].set, arg));
 }
 
+/* ---- numbers that random bytes do not find ---- */
+
+static void enable_cap(struct input *in)
+{
+	static const u32 caps[] = {
+		KVM_CAP_SPLIT_IRQCHIP, KVM_CAP_X2APIC_API, KVM_CAP_MAX_VCPU_ID, KVM_CAP_X86_USER_SPACE_MSR,
+		KVM_CAP_DISABLE_QUIRKS, KVM_CAP_DISABLE_QUIRKS2, KVM_CAP_MSR_PLATFORM_INFO,
+		KVM_CAP_EXCEPTION_PAYLOAD, KVM_CAP_X86_TRIPLE_FAULT_EVENT, KVM_CAP_MANUAL_DIRTY_LOG_PROTECT2,
+		KVM_CAP_DIRTY_LOG_RING, KVM_CAP_DIRTY_LOG_RING_ACQ_REL, KVM_CAP_HYPERV_SYNIC,
+		KVM_CAP_HYPERV_SYNIC2, KVM_CAP_HYPERV_ENLIGHTENED_VMCS, KVM_CAP_HYPERV_DIRECT_TLBFLUSH,
+		KVM_CAP_HYPERV_ENFORCE_CPUID, KVM_CAP_ENFORCE_PV_FEATURE_CPUID, KVM_CAP_X86_DISABLE_EXITS,
+		KVM_CAP_X86_BUS_LOCK_EXIT, KVM_CAP_X86_NOTIFY_VMEXIT, KVM_CAP_EXIT_HYPERCALL,
+		KVM_CAP_EXIT_ON_EMULATION_FAILURE, KVM_CAP_HALT_POLL, KVM_CAP_PMU_CAPABILITY,
+		KVM_CAP_SGX_ATTRIBUTE, KVM_CAP_VM_COPY_ENC_CONTEXT_FROM, KVM_CAP_VM_DISABLE_NX_HUGE_PAGES,
+	};
+	struct kvm_enable_cap c = { .cap = caps[take(in, 1) % ARRAY_SIZE(caps)] };
+	u8 how = take(in, 1);
+
+	c.args[0] = how & 1 ? take_value(in) : how >> 1 & 15;
+	if (how & 32)
+		c.args[1] = take_value(in);
+	if (how & 64)
+		c.flags = how >> 6;
+	if (how & 128 ? n_vcpus : n_vms)
+		check_result(kvm->ioctl(how & 128 ? vcpu_fd[how % n_vcpus] : vm_fd[how % n_vms],
+					KVM_ENABLE_CAP, &c));
+}
+
+static u32 msr_index(struct input *in)
+{
+	struct kvm_msr_list *l = (void *)arg;
+	u8 how = take(in, 1);
+
+	switch (how & 3) {
+	case 0: return take(in, 2);
+	case 1: return (how & 4 ? 0xc0010000 : 0xc0000000) + take(in, 2);
+	case 2: return (how & 4 ? 0x40000000 : 0x4b564d00) + take(in, 1);
+	default:
+		l->nmsrs = 1000;
+		require(!kvm->ioctl(sys_fd, KVM_GET_MSR_INDEX_LIST, l));
+		return l->indices[(how >> 2 | take(in, 1) << 6) % l->nmsrs];
+	}
+}
+
+static void msrs(struct input *in)
+{
+	u64 buf[1 + 4 * sizeof(struct kvm_msr_entry) / 8] = { 0 };
+	struct kvm_msrs *m = (void *)buf;
+	u8 how = take(in, 1);
+
+	if (!n_vcpus)
+		return;
+	m->nmsrs = (how & 3) + 1;
+	for (unsigned int i = 0; i < m->nmsrs; i++) {
+		m->entries[i].index = msr_index(in);
+		m->entries[i].data = how & 4 ? take_value(in) : take(in, 2);
+	}
+	check_result(kvm->ioctl(vcpu_fd[(how >> 4) % n_vcpus], how & 8 ? KVM_GET_MSRS : KVM_SET_MSRS, m));
+}
+
+/* A statistics file is read to its end. */
+static void stats(struct input *in)
+{
+	u8 how = take(in, 1);
+	char buf[512];
+	long fd;
+
+	if (how & 1 ? !n_vcpus : !n_vms)
+		return;
+	fd = kvm->ioctl(how & 1 ? vcpu_fd[how % n_vcpus] : vm_fd[how % n_vms], KVM_GET_STATS_FD, NULL);
+	check_result(fd);
+	if (fd < 0)
+		return;
+	if (pread((int)fd, buf, sizeof(buf), take(in, 2)) >= 0)
+		while (read((int)fd, buf, sizeof(buf)) > 0)
+			;
+	close((int)fd);
+}
+
 /* ---- objects ---- */
 
 static void create_vm(struct input *in)
@@ -242,15 +330,16 @@ static void create_vm(struct input *in)
 /* Hyper-V's leaves, in the place of KVM's own. */
 static void add_hyperv(long fd, struct kvm_cpuid2 *cpuid)
 {
-	struct { struct kvm_cpuid2 c; struct kvm_cpuid_entry2 e[20]; } hv = { .c.nent = 20 };
+	u64 buf[1 + 20 * sizeof(struct kvm_cpuid_entry2) / 8] = { 20 };
+	struct kvm_cpuid2 *hv = (void *)buf;
 	struct kvm_enable_cap synic = { .cap = KVM_CAP_HYPERV_SYNIC };
 
-	require(!kvm->ioctl(sys_fd, KVM_GET_SUPPORTED_HV_CPUID, &hv));
+	require(!kvm->ioctl(sys_fd, KVM_GET_SUPPORTED_HV_CPUID, hv));
 	for (u32 i = 0; i < cpuid->nent; i++)
 		if (cpuid->entries[i].function >> 24 == 0x40)
 			cpuid->entries[i].function = 0x4fffffff;
-	memcpy(&cpuid->entries[cpuid->nent], hv.e, hv.c.nent * sizeof(hv.e[0]));
-	cpuid->nent += hv.c.nent;
+	memcpy(&cpuid->entries[cpuid->nent], hv->entries, hv->nent * sizeof(hv->entries[0]));
+	cpuid->nent += hv->nent;
 	kvm->ioctl((int)fd, KVM_ENABLE_CAP, &synic);
 }
 
@@ -377,6 +466,15 @@ static void step(struct input *in)
 	case 7: test_advance(take_value(in) % 10000000000ull); break;
 	case 10: smi(in, op); break;
 	case 8: take_buf(in, arena + take(in, 2) * 8, 16); break;
+	case 11: enable_cap(in); break;
+	case 12: msrs(in); break;
+	case 13:
+		if (op >> 4 < 2) {
+			stats(in);
+			break;
+		}
+		request(in, op >> 4 ^ 5);
+		break;
 	case 9: {
 		u64 one = 1;
 

@@ -167,6 +167,9 @@ static void step(struct input *in)
 		take_buf(in, bed.ram + BED_DATA + (take(in, 2) & (AREA - 1)), op >> 3);
 		return;
 	}
+	/* BT and its relatives go as far from the operand as a register says. */
+	if ((op & 7) == 2 && (code[n - 2] & 0xe7) == 0xa3)
+		return;
 	/* Displacement or immediate. */
 	code[n++] = take(in, 1);
 	execute(code, sizeof(code));
