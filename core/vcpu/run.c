@@ -49,7 +49,7 @@ void vcpu_io_retired(struct vcpu *v)
 {
 	v->io.n = 0;
 	v->io.cursor = 0;
-	v->io.pio_done = v->io.msr_done = v->io.call_done = false;
+	v->io.pio_done = v->io.msr_done = v->io.call_done = v->io.event = false;
 }
 
 static bool intr_window_open(const struct vcpu *v)
@@ -163,7 +163,7 @@ static int inject_exc(struct vcpu *v)
 	v->cpu.exc = v->exc;
 	r = x86_deliver_exc(&v->cpu);
 	v->exc_pending = false;
-	v->exc_injected = r == RUN_EXIT;
+	v->exc_injected = r == RUN_EXIT || r < 0;
 	return r;
 }
 
@@ -176,7 +176,7 @@ static int inject_nmi(struct vcpu *v)
 	if (!v->nmi_injected)
 		__atomic_fetch_sub(&v->nmi_pending, 1, __ATOMIC_SEQ_CST);
 	v->cpu.nmi_masked = true;
-	v->stat[STAT_NMIS]++;
+	v->stat[STAT_NMIS] += !v->io.event;
 	/* One more may wait for IRET; senders on other threads can have raced. */
 	if (READ_ONCE(v->nmi_pending) > 1)
 		WRITE_ONCE(v->nmi_pending, 1);
@@ -198,7 +198,7 @@ static int inject_intr(struct vcpu *v)
 		v->intr_vector = vector;
 	}
 	ev.vector = v->intr_vector;
-	v->stat[STAT_IRQS]++;
+	v->stat[STAT_IRQS] += !v->io.event;
 	r = deliver(v, &ev, &again);
 	v->intr_injected = again;
 	if (!again)
@@ -206,8 +206,7 @@ static int inject_intr(struct vcpu *v)
 	return r;
 }
 
-/* RUN_OK: enter the guest now. */
-static int inject(struct vcpu *v)
+static int inject_first(struct vcpu *v)
 {
 	struct kvm_run *run = v->run;
 
@@ -229,6 +228,19 @@ static int inject(struct vcpu *v)
 		return RUN_EXIT;
 	}
 	return RUN_OK;
+}
+
+/* RUN_OK: enter the guest now. */
+static int inject(struct vcpu *v)
+{
+	int r = inject_first(v);
+
+	/* When user space has answered, the delivery is taken up again. */
+	if (r == RUN_EXIT && v->io.pending)
+		v->io.event = true;
+	else
+		vcpu_io_retired(v);
+	return r;
 }
 
 /* --- INIT, SIPI, HLT --- */
@@ -416,6 +428,8 @@ static int run_once(struct vcpu *v)
 	if (r)
 		return r;
 	/* What user space answered is finished before anything else happens. */
+	if (v->io.event)
+		return inject(v);
 	if (!vcpu_replaying(v)) {
 		if (interrupted(v))
 			return -EINTR;

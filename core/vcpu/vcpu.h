@@ -53,6 +53,8 @@ struct vcpu_io {
 	bool msr_done;		/* run->msr has user space's answer */
 	bool call_pending;	/* KVM_RUN returned for a hypercall */
 	bool call_done;		/* run->hypercall, or run->hyperv, has user space's answer */
+	bool event;		/* all this is for the delivery of an event, which is
+				 * still injected, and not for an instruction */
 	u64 signature;		/* of the iteration the fragments belong to */
 };
 

@@ -24,6 +24,7 @@ static int deliver_fault(struct vcpu *v)
 	if (r == RUN_EXIT) {
 		v->exc = exc;
 		v->exc_injected = true;
+		v->io.event = v->io.pending;
 	}
 	return r == RUN_OK ? RUN_END : r;
 }

@@ -34,16 +34,21 @@ static void note_state(struct vcpu *x)
 	state_changes++;
 }
 
-/* Comes back at once, so that KVM_RUN does what it does around the engine. */
-static int run_nothing(struct vcpu *x)
+/* What the vCPU does when it runs. NULL: comes back at once, so that KVM_RUN
+ * does what it does around the engine. */
+static int (*guest)(struct vcpu *x);
+
+static int run_guest(struct vcpu *x)
 {
+	if (guest)
+		return guest(x);
 	x->run->exit_reason = KVM_EXIT_HLT;
 	return RUN_EXIT;
 }
 
 static const struct engine no_engine = {
 	.name = "none", .dirty_ring = true, .tsc_scaling = true,
-	.vcpu_init = no_vcpu_init, .vcpu_fini = no_vcpu, .kick = no_vcpu, .run = run_nothing,
+	.vcpu_init = no_vcpu_init, .vcpu_fini = no_vcpu, .kick = no_vcpu, .run = run_guest,
 	.state_changed = note_state,
 };
 
@@ -81,6 +86,7 @@ static inline int vm_setup_bare(void **state)
 	test_alloc_budget = -1;
 	test_now_ns = test_tsc = 1000000000;
 	state_changes = 0;
+	guest = NULL;
 	return vm_new(&no_engine, &vm);
 }
 
