@@ -410,7 +410,7 @@ static void smi(struct input *in, u8 how)
 	u64 val;
 
 	take_buf(in, arena + 0x38000, 8);
-	memcpy(arena + 0x38008, (how & 16 ? "\x0f\xaa" : "\x66\x90\x0f\xaa"), 4);
+	memcpy(arena + 0x38008, (how & 16 ? "\x0f\xaa\x90\x90" : "\x66\x90\x0f\xaa"), 4);
 	for (unsigned int i = how >> 5; i; i--) {
 		val = take_value(in);
 		memcpy(save + (take(in, 2) & 0x1ff & ~3), &val, 8);
