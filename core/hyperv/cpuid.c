@@ -82,7 +82,7 @@ void hv_cpuid_changed(struct vcpu *v)
 	hv->dbg_eax = e ? e->eax : 0;
 }
 
-/* Bits of leaf 3's EAX or, with D set, EDX that an MSR needs. */
+/* Bits of leaf 3's EAX or, where edx says so, EDX that an MSR needs. */
 static const struct {
 	u32 first, last, bits;
 	bool edx;
