@@ -137,7 +137,7 @@ static bool rep32_upper(struct pair *p)
 
 static bool wrap_4g(struct pair *p)
 {
-	if (diff_bits != 32 || p->n->vector != X86_PF || p->n->cr2 <= 0xffffff00 ||
+	if (diff_bits != 32 || p->n->vector != X86_PF || (u32)(p->n->cr2 + 0x100) >= 0x200 ||
 	    (p->m->vector != X86_GP && p->m->vector != X86_SS_EXC))
 		return false;
 	take_exception(p);
