@@ -136,6 +136,8 @@ EXEC(ret_far)
 	r = check_cs(c, &t);
 	if (r)
 		return r;
+	if (!(x86_desc_attr(t.cs_desc) & X86_SEG_L))
+		t.ip = (u32)t.ip;	/* as processors do, to compatibility mode */
 	if (t.cpl > c->cpl) {
 		t.new_stack = true;
 		r = stack_get(c, skip, size, &t.sp);

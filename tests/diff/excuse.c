@@ -180,11 +180,22 @@ static bool sysret_compat(struct pair *p)
 	return true;
 }
 
+static bool pop_seg_size(struct pair *p)
+{
+	if (!has_op(p->b, OP_pop_seg) || p->m->vector != X86_PF || p->n->vector == X86_PF)
+		return false;
+	take_all(p);
+	return true;
+}
+
 static bool iret_order(struct pair *p)
 {
-	if ((!has_op(p->b, OP_iret) && !has_op(p->b, OP_ret_far)) ||
+	u64 d = p->n->cr2 - p->m->cr2 + 40;
+
+	if ((!has_op(p->b, OP_iret) && !has_op(p->b, OP_ret_far) &&
+	     !has_op(p->b, OP_call_far) && !has_op(p->b, OP_call_far_ind)) ||
 	    p->n->vector != X86_PF || p->m->vector != X86_PF ||
-	    p->n->cr2 - p->m->cr2 + 40 > 80)
+	    (diff_bits == 64 ? d : (u32)d) > 80)
 		return false;
 	take_exception(p);
 	return true;
@@ -210,7 +221,9 @@ static const struct excuse {
 	  popa_partly },
 	{ "sysret-compat", "SYSRET in a 32-bit or 16-bit segment: AMD has it (#GP here), "
 	  "Intel does not (#UD)", sysret_compat },
-	{ "frame-order", "which part of a far return's frame is read first", iret_order },
+	{ "frame-order", "which part of a far transfer's frame is accessed first", iret_order },
+	{ "pop-seg-size", "POP of a segment register reads the whole slot, or the selector only",
+	  pop_seg_size },
 	{ "align-wide", "whether 16 bytes are checked for alignment, and what comes first, "
 	  "this or another fault", align_wide },
 };

@@ -91,7 +91,7 @@ u64 model_run(enum how how, const struct block *b, bool again, const struct stat
 	struct x86_cpu *c = how == HOW_CORE ? machine.core : &machine.v->cpu;
 
 	*undef = 0;
-	if (!again || b->smc) {
+	if (!again || memcmp(model_code() + START_OFF, b->code, b->len)) {
 		machine_code(b);
 		/* The engine did not see this process write. */
 		engine_soft.memory_written(machine.vm, 0, model_code() - machine.ram, CODE_SIZE);

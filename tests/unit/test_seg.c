@@ -200,7 +200,7 @@ static void lar_lsl_verr_verw(void **state)
 	bed_protected(0);
 	C->gpr[X86_RAX] = SEL_UCODE32;
 	assert_int_equal(EXEC(0x0f, 0x02, 0xc8), RUN_OK);
-	assert_int_equal(C->gpr[X86_RCX], 0x00c0fb00);
+	assert_int_equal(C->gpr[X86_RCX], 0x00cffb00);
 	assert_int_equal(EXEC(0x0f, 0x03, 0xc8), RUN_OK);
 	assert_int_equal(C->gpr[X86_RCX], 0xffffffff);
 	bed_real();
