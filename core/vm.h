@@ -69,4 +69,11 @@ void vm_free(struct vm *vm);
 int vm_create_vcpu(struct vm *vm, u32 id, struct kvm_run *run, struct vcpu **out);
 struct vcpu *vm_vcpu_by_id(struct vm *vm, u32 id);
 
+/* v->cpu is up to date after this, see struct engine. With v->lock. */
+static inline void vcpu_fetch(struct vcpu *v)
+{
+	if (v->vm->engine->fetch)
+		v->vm->engine->fetch(v);
+}
+
 #endif

@@ -9,6 +9,7 @@ struct vm;
 struct vcpu;
 struct slot;
 struct slot_table;
+struct x86_event;
 
 struct engine {
 	const char *name;
@@ -25,12 +26,20 @@ struct engine {
 	/* KVM_RUN begins, and ends, in its thread. May be NULL. */
 	void (*begin)(struct vcpu *v);
 	void (*end)(struct vcpu *v);
+	/* Bring v->cpu up to date, but for fpu: an engine may keep it elsewhere
+	 * from one run() to the next. Called by whoever looks at more of it, or
+	 * changes more, than RFLAGS.IF and the interrupt shadow. NULL: it always is. */
+	void (*fetch)(struct vcpu *v);
+	/* Have the guest take ev, before anything else, when run() enters it:
+	 * v->injecting holds until it has. An event that it could not take is put
+	 * back by fetch(). False: the core must deliver it. May be NULL. */
+	bool (*inject)(struct vcpu *v, const struct x86_event *ev);
 	/* Bring v->cpu.fpu up to date; it is taken from there by the next begin().
 	 * Only outside KVM_RUN. NULL: it always is. */
 	void (*fpu_fetch)(struct vcpu *v);
 	/*
 	 * Run guest code until something needs the core. On entry the core has
-	 * injected what could be; v->cpu is current before and after. Returns
+	 * injected what could be; v->cpu is current before and after (see fetch). Returns
 	 * an enum run_result: RUN_END (requests pending or an event became
 	 * deliverable), RUN_EXIT (v->run filled in), RUN_HALT, RUN_SHUTDOWN;
 	 * or -errno (-EFAULT: guest memory gone).

@@ -63,6 +63,8 @@ extern const struct api_table system_calls, vm_calls, vcpu_calls;
 const struct api_call *api_find(const struct api_table *t, u32 nr);
 /* One ioctl. The caller holds what the object needs (a vCPU's lock). */
 long api_dispatch(const struct api_table *t, void *obj, u32 nr, void *uarg);
+/* One of a vCPU, whose lock is held. */
+long vcpu_dispatch(struct vcpu *v, u32 nr, void *uarg);
 
 /* KVM_CHECK_EXTENSION, same for the system and every VM. What an engine need not
  * have is there for NULL. */

@@ -23,6 +23,7 @@ static long sync_regs_in(struct vcpu *v)
 		return -EINVAL;
 	if (!dirty)
 		return 0;
+	vcpu_fetch(v);
 	/* User space may be writing to the page all the while. */
 	memcpy(&s, &run->s.regs, sizeof(s));
 	if (dirty & KVM_SYNC_X86_REGS)
@@ -41,6 +42,8 @@ static void sync_regs_out(struct vcpu *v)
 	u64 valid = READ_ONCE(v->run->kvm_valid_regs);
 	struct kvm_sync_regs *s = &v->run->s.regs;
 
+	if (valid)
+		vcpu_fetch(v);
 	if (valid & KVM_SYNC_X86_REGS)
 		vcpu_get_regs(v, &s->regs);
 	if (valid & KVM_SYNC_X86_SREGS)
@@ -450,3 +453,10 @@ static const struct api_call rows[] = {
 };
 
 const struct api_table vcpu_calls = { rows, ARRAY_SIZE(rows), -EINVAL };
+
+long vcpu_dispatch(struct vcpu *v, u32 nr, void *uarg)
+{
+	if (nr != KVM_RUN)
+		vcpu_fetch(v);
+	return api_dispatch(&vcpu_calls, v, nr, uarg);
+}

@@ -127,6 +127,9 @@ static bool irqs_blocked(const struct vcpu *v)
 
 static bool event_deliverable(struct vcpu *v)
 {
+	/* What the hardware delivers comes first. */
+	if (v->injecting)
+		return false;
 	return event_owed(v) || (!irqs_blocked(v) && event_arrived(v)) || user_wants_window(v);
 }
 
@@ -150,8 +153,13 @@ bool vcpu_wants_attention(struct vcpu *v)
 /* Put an event back that could not be delivered yet (its stack is MMIO). */
 static int deliver(struct vcpu *v, const struct x86_event *ev, bool *again)
 {
-	int r = x86_deliver_event(&v->cpu, ev);
+	int r;
 
+	*again = false;
+	if (v->vm->engine->inject && v->vm->engine->inject(v, ev))
+		return RUN_OK;
+	vcpu_fetch(v);
+	r = x86_deliver_event(&v->cpu, ev);
 	*again = r == RUN_EXIT || r < 0;
 	return r;
 }
@@ -160,6 +168,7 @@ static int inject_exc(struct vcpu *v)
 {
 	int r;
 
+	vcpu_fetch(v);
 	v->cpu.exc = v->exc;
 	r = x86_deliver_exc(&v->cpu);
 	v->exc_pending = false;
@@ -215,6 +224,7 @@ static int inject_first(struct vcpu *v)
 	if (READ_ONCE(v->smi_pending) && smi_window_open(v) && !v->nmi_injected &&
 	    !irqs_blocked(v)) {
 		WRITE_ONCE(v->smi_pending, false);
+		vcpu_fetch(v);
 		x86_smm_enter(&v->cpu);
 		return RUN_OK;
 	}
@@ -257,6 +267,7 @@ void vcpu_take_init_sipi(struct vcpu *v)
 	}
 	what = lapic_take_init_sipi(v);
 
+	vcpu_fetch(v);
 	if (what & LAPIC_INIT) {
 		x86_reset(&v->cpu, true);
 		lapic_reset(v, true);

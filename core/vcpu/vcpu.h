@@ -88,6 +88,7 @@ struct vcpu {
 	u32 nmi_pending;	/* atomic; at most 2 queued */
 	bool nmi_injected;
 	bool smi_pending;	/* read and written by any thread */
+	bool injecting;		/* the engine has an event that comes before all others */
 
 	struct vcpu_io io;
 	u64 cr8;		/* without in-kernel LAPIC */

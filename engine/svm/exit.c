@@ -10,38 +10,22 @@ int svm_emulate(struct vcpu *v)
 	return x86_emulate(&v->cpu, NULL);
 }
 
-/*
- * An exception was on its way into the guest when it stopped: the core delivers
- * it anew. Software interrupts and breakpoints come again by themselves, when
- * their instruction is executed again.
- */
-static bool delivery_interrupted(struct vcpu *v)
-{
-	struct vmcb *b = svm_of(v)->vmcb;
-	u64 info = b->c.exit_int_info;
-	u8 vector = info & VMCB_EV_VECTOR;
-
-	if (!(info & VMCB_EV_VALID) || (info & VMCB_EV_TYPE) != VMCB_EV_EXC ||
-	    vector == X86_BP || vector == X86_OF)
-		return false;
-	v->exc = (struct x86_exc){ .vector = vector, .has_err = info & VMCB_EV_HAS_ERR,
-				   .err = info >> 32, .cr2 = b->s.cr2 };
-	v->exc_injected = true;
-	return true;
-}
-
-static int exit_page_fault(struct vcpu *v, bool in_delivery)
+static int exit_page_fault(struct vcpu *v)
 {
 	struct vmcb_control *c = &svm_of(v)->vmcb->c;
 	int err = tdp_fault(svm_tdp(v), c->exit_info2, c->exit_info1 & VMCB_NPF_WRITE);
 
-	if (err == -ENOENT)
-		return in_delivery ? RUN_END : svm_emulate(v);
-	return err;
+	if (err != -ENOENT)
+		return err;
+	if (!v->injecting)
+		return svm_emulate(v);
+	/* A stack or a table that is no RAM: the core delivers the event. */
+	svm_store(v);
+	return RUN_END;
 }
 
 /* One element, no prefix: the exit has all there is to know. */
-static int exit_io(struct vcpu *v)
+int svm_exit_io(struct vcpu *v)
 {
 	struct vmcb *b = svm_of(v)->vmcb;
 	u64 info = b->c.exit_info1;
@@ -52,8 +36,10 @@ static int exit_io(struct vcpu *v)
 	if (info & (VMCB_IO_STRING | VMCB_IO_REP))
 		return svm_emulate(v);
 	r = v->cpu.env->pio(&v->cpu, info >> 16, size, info & VMCB_IO_IN, &data, 1);
-	if (r != RUN_OK)
+	if (r != RUN_OK) {
+		svm_of(v)->asked_io = r == RUN_EXIT;
 		return r;
+	}
 	if (info & VMCB_IO_IN && size == 4)
 		b->s.rax = data;
 	else if (info & VMCB_IO_IN)
@@ -90,28 +76,38 @@ static int exit_unknown(struct vcpu *v, u64 code)
 	return RUN_EXIT;
 }
 
+static int exit_task_switch(struct vcpu *v)
+{
+	/* By a gate, for an event: the core delivers that. */
+	if (!v->injecting)
+		return svm_emulate(v);
+	svm_store(v);
+	return RUN_END;
+}
+
 int svm_exit(struct vcpu *v)
 {
-	struct vmcb_control *c = &svm_of(v)->vmcb->c;
-	u64 code = c->exit_code;
-	bool in_delivery = delivery_interrupted(v);
-	int r = RUN_OK;
+	u64 code = svm_of(v)->vmcb->c.exit_code;
+	int r;
 
+	switch (code) {
+	case VMEXIT_INTR: case VMEXIT_NMI: case VMEXIT_SMI: case VMEXIT_INIT: case VMEXIT_VINTR:
+		return RUN_OK;	/* the host's, or a look at what can be delivered now */
+	case VMEXIT_NPF:
+		return exit_page_fault(v);
+	case VMEXIT_IOIO:
+		return svm_exit_io(v);
+	case VMEXIT_SHUTDOWN:
+		return RUN_SHUTDOWN;
+	case VMEXIT_TASK_SWITCH:
+		return exit_task_switch(v);
+	case VMEXIT_CPUID: case VMEXIT_MSR: case VMEXIT_HLT: case VMEXIT_VMMCALL:
+		r = svm_fast(v, code);
+		return r == RUN_FAULT ? svm_emulate(v) : r;
+	}
 	if ((u32)code == (u32)VMEXIT_INVALID)
-		r = svm_emulate(v);	/* a control register that cannot be so: #GP */
-	else if (code >= VMEXIT_EXC && code <= VMEXIT_EXC_LAST)
-		r = exit_exception(v, code - VMEXIT_EXC);
-	else if (code == VMEXIT_NPF)
-		r = exit_page_fault(v, in_delivery);
-	else if (code == VMEXIT_IOIO)
-		r = exit_io(v);
-	else if (code == VMEXIT_SHUTDOWN)
-		r = RUN_SHUTDOWN;
-	else if (code == VMEXIT_TASK_SWITCH && in_delivery)
-		r = RUN_END;
-	else if (code < VMEXIT_INTR || (code > VMEXIT_VINTR && code < VMEXIT_NPF))
-		r = svm_emulate(v);
-	else if (code > VMEXIT_VINTR)
-		r = exit_unknown(v, code);
-	return r == RUN_OK && in_delivery ? RUN_END : r;
+		return svm_emulate(v);	/* a control register that cannot be so: #GP */
+	if (code >= VMEXIT_EXC && code <= VMEXIT_EXC_LAST)
+		return exit_exception(v, code - VMEXIT_EXC);
+	return code < VMEXIT_NPF ? svm_emulate(v) : exit_unknown(v, code);
 }

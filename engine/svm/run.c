@@ -21,12 +21,28 @@ static void gif(bool on)
 }
 
 /* What the core looks at to see whether an event can be delivered. */
-static void mirror(struct vcpu *v)
+void svm_mirror(struct vcpu *v)
 {
 	const struct vmcb *b = svm_of(v)->vmcb;
 
 	v->cpu.rflags = (b->s.rflags & ~(u64)X86_F_ARITH) | X86_F_1;
 	v->cpu.shadow = b->c.int_state & 1 ? X86_SHADOW_STI : 0;
+}
+
+bool svm_inject(struct vcpu *v, const struct x86_event *ev)
+{
+	static const u32 types[] = {
+		[X86_EV_EXC] = VMCB_EV_EXC, [X86_EV_INTR] = VMCB_EV_INTR, [X86_EV_NMI] = VMCB_EV_NMI,
+	};
+	struct vmcb_control *c = &svm_of(v)->vmcb->c;
+
+	/* A software interrupt is the business of its instruction. */
+	if (ev->kind == X86_EV_SOFT || !svm_of(v)->live || c->event_inj & VMCB_EV_VALID)
+		return false;
+	c->event_inj = VMCB_EV_VALID | types[ev->kind] | ev->vector |
+		       (ev->has_err ? VMCB_EV_HAS_ERR | (u64)ev->err << 32 : 0);
+	v->injecting = true;
+	return true;
 }
 
 /* Have the guest stop when it can take what waits. */
@@ -45,6 +61,24 @@ static void windows(struct vcpu *v)
 	}
 	if (v->cpu.nmi_masked)
 		c->intercept1 |= VMCB_I1_IRET;
+	else if (v->injecting && READ_ONCE(v->nmi_pending))
+		smp_send_reschedule(smp_processor_id());	/* exit at once */
+}
+
+/* The guest has taken what was injected, or the exit says what of it is left. */
+static void injected(struct vcpu *v)
+{
+	struct vmcb_control *c = &svm_of(v)->vmcb->c;
+	u64 ev = c->exit_int_info;
+	u8 vector = ev & VMCB_EV_VECTOR;
+
+	/* Software interrupts and breakpoints come again by themselves, when
+	 * their instruction is executed again. */
+	if (ev & VMCB_EV_VALID && ((ev & VMCB_EV_TYPE) == VMCB_EV_SOFT ||
+	    ((ev & VMCB_EV_TYPE) == VMCB_EV_EXC && (vector == X86_BP || vector == X86_OF))))
+		ev = 0;
+	c->event_inj = ev & VMCB_EV_VALID ? ev : 0;
+	v->injecting = c->event_inj;
 }
 
 /* An address space identifier that no stale entry of this processor's TLB has. */
@@ -88,6 +122,13 @@ static void xcr0_leave(struct vcpu *v, u64 host)
 		xsetbv(0, host);
 }
 
+/* Nor is TSC_AUX, which RDTSCP and RDPID read. */
+static void tsc_aux_switch(const struct vcpu *v, const struct svm_cpu *cpu, bool in)
+{
+	if (boot_cpu_has(X86_FEATURE_RDTSCP) && v->cpu.tsc_aux != cpu->tsc_aux)
+		wrmsrl(MSR_TSC_AUX, in ? v->cpu.tsc_aux : cpu->tsc_aux);
+}
+
 static void debug_enter(struct vcpu *v)
 {
 	if (!(svm_of(v)->vmcb->s.dr7 & DR7_ENABLED))
@@ -125,7 +166,9 @@ static void enter_irqoff(struct vcpu *v)
 	gif(false);
 	xcr0_enter(v, xcr0);
 	debug_enter(v);
+	tsc_aux_switch(v, cpu, true);
 	cross(v, sv, cpu);
+	tsc_aux_switch(v, cpu, false);
 	xcr0_leave(v, xcr0);
 	if (hw_breakpoint_active())
 		hw_breakpoint_restore();
@@ -143,12 +186,13 @@ static int enter(struct vcpu *v)
 	sv->cpu = smp_processor_id();
 	/* Whoever kicks sees this, or its request is seen below. */
 	smp_store_mb(sv->in_guest, 1);
-	mirror(v);
+	svm_mirror(v);
 	if (!vcpu_wants_attention(v) && !signal_pending(current) && !need_resched()) {
 		windows(v);
 		sv->vmcb->c.tsc_offset = v->tsc_offset;
 		sv->vmcb->c.ncr3 = svm_tdp(v)->root_pa;
 		enter_irqoff(v);
+		injected(v);
 		sv->exits++;
 		r = RUN_OK;
 	}
@@ -171,8 +215,10 @@ static bool must_step(const struct vcpu *v)
 /* One instruction with user space's answer to it. */
 static int replay(struct vcpu *v)
 {
-	int r = x86_emulate(&v->cpu, NULL);
+	struct svm_vcpu *sv = svm_of(v);
+	int r = sv->asked_io && sv->live ? svm_exit_io(v) : svm_emulate(v);
 
+	sv->asked_io = false;
 	if (r != RUN_EXIT && r >= 0)
 		vcpu_io_retired(v);
 	return r == RUN_OK ? RUN_END : r;
@@ -185,7 +231,7 @@ int svm_run(struct vcpu *v)
 	if (vcpu_replaying(v))
 		return replay(v);
 	if (must_step(v)) {
-		r = x86_emulate(&v->cpu, NULL);
+		r = svm_emulate(v);
 		return r == RUN_OK ? RUN_END : r;
 	}
 	do {
@@ -196,6 +242,7 @@ int svm_run(struct vcpu *v)
 		if (signal_pending(current))
 			WRITE_ONCE(v->interrupted, true);
 	} while (r == RUN_OK);
-	svm_store(v);
+	if (svm_of(v)->live)
+		svm_mirror(v);
 	return r;
 }

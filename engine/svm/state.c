@@ -138,7 +138,34 @@ void svm_store(struct vcpu *v)
 	c->dr[7] = b->s.dr7;
 	c->shadow = b->c.int_state & 1 ? X86_SHADOW_STI : 0;
 	sv->live = false;
+	svm_take_back(v);
 	x86_mode_update(c);
+}
+
+void svm_take_back(struct vcpu *v)
+{
+	struct vmcb *b = svm_of(v)->vmcb;
+	u64 ev = b->c.event_inj;
+
+	b->c.event_inj = 0;
+	v->injecting = false;
+	if (!(ev & VMCB_EV_VALID))
+		return;
+	switch (ev & VMCB_EV_TYPE) {
+	case VMCB_EV_INTR:
+		v->intr_injected = true;
+		v->intr_vector = ev & VMCB_EV_VECTOR;
+		break;
+	case VMCB_EV_NMI:
+		v->nmi_injected = true;
+		break;
+	case VMCB_EV_EXC:
+		v->exc = (struct x86_exc){ .vector = ev & VMCB_EV_VECTOR,
+					   .has_err = ev & VMCB_EV_HAS_ERR,
+					   .err = ev >> 32, .cr2 = b->s.cr2 };
+		v->exc_injected = true;
+		break;
+	}
 }
 
 /* --- floating point: the host's own area holds it while the guest runs --- */

@@ -43,6 +43,8 @@ static int cpu_on(unsigned int n)
 	cpu->asid_next = cpu->asid_max + 1;
 	cpu->asid_gen++;
 	cpu->last = NULL;
+	if (boot_cpu_has(X86_FEATURE_RDTSCP))
+		rdmsrl(MSR_TSC_AUX, cpu->tsc_aux);
 	cpu->on = true;
 	return 0;
 }
@@ -333,6 +335,8 @@ const struct engine engine_svm = {
 	.vcpu_fini = svm_vcpu_fini,
 	.begin = svm_begin,
 	.end = svm_end,
+	.fetch = svm_store,
+	.inject = svm_inject,
 	.fpu_fetch = svm_fpu_to_cpu,
 	.run = svm_run,
 	.kick = svm_kick,

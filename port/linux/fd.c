@@ -135,11 +135,11 @@ static long run(struct vcpu *v, void *arg)
 
 	v->interrupted = false;
 	if (!v->sigmask_set)
-		return api_dispatch(&vcpu_calls, v, KVM_RUN, arg);
+		return vcpu_dispatch(v, KVM_RUN, arg);
 	siginitset(&mask, v->sigmask);
 	mask.sig[0] = v->sigmask & ~(sigmask(SIGKILL) | sigmask(SIGSTOP));
 	sigprocmask(SIG_SETMASK, &mask, &old);
-	r = api_dispatch(&vcpu_calls, v, KVM_RUN, arg);
+	r = vcpu_dispatch(v, KVM_RUN, arg);
 	sigprocmask(SIG_SETMASK, &old, NULL);
 	return r;
 }
@@ -158,7 +158,7 @@ static long vcpu_ioctl(struct file *file, unsigned int nr, unsigned long arg)
 		return stats_open(f->owner, v);
 	if (mutex_lock_killable(&v->lock))
 		return -EINTR;
-	r = nr == KVM_RUN ? run(v, (void *)arg) : api_dispatch(&vcpu_calls, v, nr, (void *)arg);
+	r = nr == KVM_RUN ? run(v, (void *)arg) : vcpu_dispatch(v, nr, (void *)arg);
 	mutex_unlock(&v->lock);
 	return r;
 }

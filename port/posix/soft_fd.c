@@ -310,10 +310,10 @@ static long run_masked(struct vcpu *v, void *arg)
 	/* What waits need not be let in: this run ends before it starts. */
 	if (signal_waits(&mask)) {
 		v->interrupted = true;
-		return api_dispatch(&vcpu_calls, v, KVM_RUN, arg);
+		return vcpu_dispatch(v, KVM_RUN, arg);
 	}
 	pthread_sigmask(SIG_SETMASK, &mask, &old);
-	r = api_dispatch(&vcpu_calls, v, KVM_RUN, arg);
+	r = vcpu_dispatch(v, KVM_RUN, arg);
 	pthread_sigmask(SIG_SETMASK, &old, NULL);
 	return r;
 }
@@ -339,7 +339,7 @@ static long run(struct soft_obj *o, void *arg)
 	/* It may have come before this vCPU was known. */
 	if (soft_signal.hit || __atomic_load_n(&o->cancelled, __ATOMIC_SEQ_CST))
 		v->interrupted = true;
-	r = v->sigmask_set ? run_masked(v, arg) : api_dispatch(&vcpu_calls, v, KVM_RUN, arg);
+	r = v->sigmask_set ? run_masked(v, arg) : vcpu_dispatch(v, KVM_RUN, arg);
 	__atomic_store_n(&soft_signal.v, NULL, __ATOMIC_SEQ_CST);
 	return r;
 }
@@ -429,7 +429,7 @@ static long vcpu_ioctl(struct soft_obj *o, u32 req, void *arg)
 	if (req == KVM_RUN)
 		return run_cancellable(o, arg);
 	host_mutex_lock(&v->lock);
-	r = api_dispatch(&vcpu_calls, v, req, arg);
+	r = vcpu_dispatch(v, req, arg);
 	host_mutex_unlock(&v->lock);
 	return r;
 }
