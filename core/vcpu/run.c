@@ -219,6 +219,8 @@ static int inject_first(struct vcpu *v)
 {
 	struct kvm_run *run = v->run;
 
+	if (v->injecting)
+		return RUN_OK;
 	if (v->exc_pending || v->exc_injected)
 		return inject_exc(v);
 	if (READ_ONCE(v->smi_pending) && smi_window_open(v) && !v->nmi_injected &&
