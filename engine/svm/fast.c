@@ -116,15 +116,18 @@ static int fast_vmmcall(struct vcpu *v)
 	struct vmcb *b = svm_of(v)->vmcb;
 	int r;
 
-	if (!len || !v->cpu.env->hypercall)
+	/* Hyper-V's look at more of the state. */
+	if (!len || v->hv || !(b->s.efer & X86_EFER_LMA) || !(b->s.cs.attr & X86_SEG_L))
 		return RUN_FAULT;
+	v->cpu.mode = X86_MODE64;
 	v->cpu.gpr[X86_RAX] = b->s.rax;
 	v->cpu.cpl = b->s.cpl;
 	r = v->cpu.env->hypercall(&v->cpu);
-	if (r != RUN_OK)
+	if (r != RUN_OK && r != RUN_END)
 		return r;
 	b->s.rax = v->cpu.gpr[X86_RAX];
-	return retire(v, len);
+	retire(v, len);
+	return r;
 }
 
 int svm_fast(struct vcpu *v, u64 code)

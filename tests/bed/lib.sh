@@ -8,6 +8,17 @@ command -v qemu-system-x86_64 >/dev/null || { echo "needs the package qemu-syste
 
 L1=$TMP/l1		# the bed's root file system
 BED_INSMOD=()		# modules to load, in order, in /root
+BED_ACCEL=(-accel tcg)
+BED_CPU=EPYC,+svm,+npt,+vgif
+BED_APPEND="console=ttyS0 nokaslr mitigations=off panic=-1 quiet"
+
+# Time is counted in instructions: figures repeat exactly.
+bed_icount()
+{
+	BED_ACCEL=(-accel tcg -icount "shift=0,sleep=off" -rtc "base=2024-01-01,clock=vm")
+	BED_CPU=EPYC,+svm,+npt,-rdrand,-rdseed
+	BED_APPEND+=" norandmaps tsc=reliable"
+}
 
 mkdir -p "$L1"/{bin,dev,proc,sys,tmp,root}
 cp "$(command -v busybox)" "$L1/bin/busybox"
@@ -80,9 +91,9 @@ bed_run()
 	} >"$L1/init"
 	chmod +x "$L1/init"
 	(cd "$L1" && find . -print0 | cpio -o0 -H newc --quiet -R 0:0) >"$TMP/initrd"
-	timeout "$1" qemu-system-x86_64 -accel tcg -cpu EPYC,+svm,+npt,+vgif -smp "$2" -m 1024 -nic none \
+	timeout "$1" qemu-system-x86_64 "${BED_ACCEL[@]}" -cpu "$BED_CPU" -smp "$2" -m 1024 -nic none \
 		-display none -serial "file:$TMP/log" -no-reboot -kernel "$G/vmlinuz" -initrd "$TMP/initrd" \
-		-append "console=ttyS0 nokaslr mitigations=off panic=-1 quiet" </dev/null 2>/dev/null
+		-append "$BED_APPEND" </dev/null 2>/dev/null
 	tr -d '\r' <"$TMP/log" >"$TMP/out"
 }
 
