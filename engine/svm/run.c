@@ -224,28 +224,16 @@ static int replay(struct vcpu *v)
 	return r == RUN_OK ? RUN_END : r;
 }
 
-/* Instructions that the processor does not run here: SMM has memory that nested
- * tables do not show, and needs little time. */
-static int emulate(struct vcpu *v)
-{
-	int r;
-
-	do
-		r = svm_emulate(v);
-	while (r == RUN_OK && v->cpu.smm && !vcpu_wants_attention(v) && !signal_pending(current));
-	if (signal_pending(current))
-		WRITE_ONCE(v->interrupted, true);
-	return r == RUN_OK ? RUN_END : r;
-}
-
 int svm_run(struct vcpu *v)
 {
 	int r;
 
 	if (vcpu_replaying(v))
 		return replay(v);
-	if (v->cpu.smm || must_step(v))
-		return emulate(v);
+	if (must_step(v)) {
+		r = svm_emulate(v);
+		return r == RUN_OK ? RUN_END : r;
+	}
 	do {
 		svm_load(v);
 		r = enter(v);
