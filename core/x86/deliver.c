@@ -68,6 +68,8 @@ int x86_frame_push(struct x86_cpu *c, const struct x86_frame *f, const struct x8
 
 	for (i = 0; i < f->k; i++)
 		memcpy(buf + (f->k - 1 - i) * f->size, &f->slot[i], f->size);
+	if (unlikely(c->ac_check) && !(access & ACC_IMPLICIT) && (base + at) & (f->size - 1))
+		return x86_raise_err(c, X86_AC, 0);
 	if (flat) {
 		if (!x86_canonical(c, at) || !x86_canonical(c, at + n - 1))
 			return x86_raise_err(c, X86_SS_EXC, ss_err);

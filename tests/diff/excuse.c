@@ -86,7 +86,8 @@ static bool in_exit(const struct block *b, u64 lin)
 
 static bool strayed(struct pair *p)
 {
-	u64 m = p->m->rip + code_base(), n = p->n->rip;
+	u64 base = p->m->sel[X86_CS] == SEL_CODE16 ? CODE_LIN : code_base();
+	u64 m = p->m->rip + base, n = p->n->rip;
 
 	/* The exit code's last part is 64-bit code. */
 	if (!(p->m->vector == X86_GP && in_exit(p->b, m)) &&
