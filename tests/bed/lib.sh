@@ -66,6 +66,9 @@ bed_kvist_modules()
 	done
 }
 
+# bed_no_modules: forget what was to be loaded.
+bed_no_modules() { BED_INSMOD=(); }
+
 # bed_guest: Debian's kernel and the test initrd for a nested guest, and a disk.
 bed_guest()
 {

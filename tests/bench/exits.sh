@@ -22,7 +22,7 @@ END
 
 bed_debian_module kvm-amd
 measure upstream
-BED_INSMOD=()
+bed_no_modules
 bed_kvist_modules
 measure kvist
 
