@@ -216,7 +216,9 @@ void lapic_timer_restore(struct lapic *a, u32 count)
 		count = min(count, lapic_reg(a, LAPIC_TMICT));
 		if (t->mode == LAPIC_LVTT_PERIODIC && !count && t->period)
 			arm_locked(a, host_now_ns() + t->period);
-		else if (count)
+		/* At 0 it may have rung when nobody could hear it any more: better
+		 * twice than never. */
+		else if (lapic_reg(a, LAPIC_TMICT))
 			arm_locked(a, host_now_ns() + (u64)count * t->divide);
 	}
 	host_spin_unlock(&t->lock);

@@ -44,7 +44,8 @@ static void state_survives_round_trip(void **state)
 	assert_int_equal(who(0xee), 2);
 }
 
-static void expired_one_shot_does_not_fire_again_after_restore(void **state)
+/* As with KVM: it may have rung between a VMM's reading of one state and another. */
+static void expired_one_shot_fires_once_more_after_restore(void **state)
 {
 	struct kvm_lapic_state s;
 
@@ -55,7 +56,20 @@ static void expired_one_shot_does_not_fire_again_after_restore(void **state)
 	assert_int_equal(lapic_get_state(cpu[0], &s), 0);
 	assert_true(st_reg(&s, LAPIC_IRR + 7) & 1u << (0xee % 32));
 	assert_int_equal(lapic_set_state(cpu[0], &s), 0);
+	test_advance(1);
 	assert_int_equal(who(0xee), 1);
+	test_advance(1000000);
+	assert_int_equal(who(0xee), 0);
+}
+
+static void timer_without_initial_count_stays_silent_after_restore(void **state)
+{
+	struct kvm_lapic_state s;
+
+	xapic(1);
+	apic_wr(cpu[0], LAPIC_LVTT, 0xee);
+	assert_int_equal(lapic_get_state(cpu[0], &s), 0);
+	assert_int_equal(lapic_set_state(cpu[0], &s), 0);
 	test_advance(1000000);
 	assert_int_equal(who(0xee), 0);
 }
@@ -119,7 +133,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		T(state_survives_round_trip),
-		T(expired_one_shot_does_not_fire_again_after_restore),
+		T(expired_one_shot_fires_once_more_after_restore),
+		T(timer_without_initial_count_stays_silent_after_restore),
 		T(x2apic_state_has_the_id_in_the_format_chosen),
 		T(irr_is_kept_as_given),
 		T(hostile_state_is_bounded),
