@@ -3,6 +3,9 @@
  * announce.c - a neighbour advertisement (RFC 4861) that says what an IPv6 frame
  * says of its sender. libslirp 4.7 looks for neighbours it does not know while it
  * walks its queue, and may then walk it for ever; so it is told beforehand.
+ *
+ * And what must not reach it: it puts IPv4 fragments together in a way that some
+ * lead to memory that is not its own.
  */
 #include "vmm/net/net.h"
 
@@ -43,6 +46,15 @@ enum net_sender net_sender6(const u8 *frame, size_t n, const u8 **addr)
 		return SENDER_NONE;	/* looking whether an address is free */
 	/* Nobody can be these. */
 	return (*addr)[0] == 0xff || frame[6] & 1 ? SENDER_BAD : SENDER_HOST;
+}
+
+bool net_fragment4(const u8 *frame, size_t n)
+{
+	const u8 *ip = frame + NET_ETH_HDR;
+
+	if (n < NET_ETH_HDR + 20 || frame[12] != 8 || frame[13] != 0)
+		return false;
+	return (ip[6] << 8 | ip[7]) & 0x3fff;	/* more fragments, or not the first */
 }
 
 void net_announce6(const u8 *frame, u8 out[NET_ANNOUNCE])

@@ -70,5 +70,7 @@ enum net_sender net_sender6(const u8 *frame, size_t n, const u8 **addr);
 /* The neighbour advertisement of a SENDER_HOST's frame. */
 #define NET_ANNOUNCE	86u
 void net_announce6(const u8 *frame, u8 out[NET_ANNOUNCE]);
+/* Is it a piece of a larger IPv4 packet? */
+bool net_fragment4(const u8 *frame, size_t n);
 
 #endif

@@ -121,6 +121,8 @@ static void to_slirp(void *arg, const u8 *frame, size_t n)
 	struct user *u = arg;
 	const u8 *addr;
 
+	if (net_fragment4(frame, n))
+		return;
 	switch (net_sender6(frame, n, &addr)) {
 	case SENDER_BAD:
 		return;
