@@ -4,8 +4,8 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <cmocka.h>
 #include "vmm/net/net.h"
+#include <cmocka.h>
 
 static u8 frame[64];
 
