@@ -58,6 +58,8 @@ fuzz()
 {
 	local name=$1 seconds=$2 log=$BIN/$1.log rc input
 
+	# The brief run is as good as the same each time.
+	[ "$what" != brief ] || FUZZ_OPTIONS="-seed=1 ${FUZZ_OPTIONS:-}"
 	# shellcheck disable=SC2046,SC2086
 	"$BIN/fuzz_$name" $(inputs "$name") -max_total_time="$seconds" -timeout=100 -rss_limit_mb=2048 \
 		-print_final_stats=1 -verbosity=1 -artifact_prefix="$FOUND/$name-" ${FUZZ_OPTIONS:-} >"$log" 2>&1
