@@ -68,7 +68,7 @@ $(B)/libkvist.a: $(call obj,rel,$(CORE) $(SOFT) $(POSIX))
 # built with sanitizers and the test port.
 TESTLIB := $(B)/libtest.a
 # What port/test/alloc.c stands in front of.
-WRAP	:= -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc
+WRAP	:= -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,-u,__wrap_malloc,-u,__wrap_calloc,-u,__wrap_realloc
 $(TESTLIB): $(call obj,test,$(CORE) $(SOFT) $(filter-out vmm/kvm_device.c,$(VMM)) $(filter-out cli/main.c,$(CLI)) $(wildcard port/test/*.c))
 	@rm -f $@
 	$(Q)ar rcs $@ $^
