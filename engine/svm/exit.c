@@ -13,7 +13,8 @@ int svm_emulate(struct vcpu *v)
 static int exit_page_fault(struct vcpu *v)
 {
 	struct vmcb_control *c = &svm_of(v)->vmcb->c;
-	int err = tdp_fault(svm_tdp(v), c->exit_info2, c->exit_info1 & VMCB_NPF_WRITE);
+	int err = tdp_fault(svm_tdp(v), &svm_of(v)->spare, c->exit_info2,
+			    c->exit_info1 & VMCB_NPF_WRITE);
 
 	if (err != -ENOENT)
 		return err;

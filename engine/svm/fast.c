@@ -117,7 +117,7 @@ static int fast_vmmcall(struct vcpu *v)
 	int r;
 
 	/* Hyper-V's look at more of the state. */
-	if (!len || v->hv || !(b->s.efer & X86_EFER_LMA) || !(b->s.cs.attr & X86_SEG_L))
+	if (!len || hv_has_hypercalls(v) || !(b->s.efer & X86_EFER_LMA) || !(b->s.cs.attr & X86_SEG_L))
 		return RUN_FAULT;
 	v->cpu.mode = X86_MODE64;
 	v->cpu.gpr[X86_RAX] = b->s.rax;

@@ -206,6 +206,7 @@ static void svm_vcpu_fini(struct vcpu *v)
 
 	on_each_cpu(forget, sv, true);
 	fpu_free_guest_fpstate(&sv->fpu);
+	tdp_spare_free(&sv->spare);
 	free_page((unsigned long)sv->vmcb);
 }
 

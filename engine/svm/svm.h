@@ -30,6 +30,7 @@ struct svm_vcpu {
 	u32 in_guest;		/* atomic: interrupts are off, VMRUN is near or under way */
 	u32 flush;		/* atomic: the TLB must be flushed before VMRUN */
 	u64 exits;
+	struct tdp_spare spare;
 };
 
 struct svm_cpu {		/* a host processor */

@@ -288,13 +288,7 @@ static const struct mmu_notifier_ops notifier_ops = {
 
 /* --- faults --- */
 
-/* Tables for one fault: allocated before the lock is taken. */
-struct spare {
-	u64 *table[5];
-	unsigned int n;
-};
-
-static int spare_fill(struct spare *s, unsigned int n)
+static int spare_fill(struct tdp_spare *s, unsigned int n)
 {
 	while (s->n < n) {
 		s->table[s->n] = table_new();
@@ -305,7 +299,7 @@ static int spare_fill(struct spare *s, unsigned int n)
 	return 0;
 }
 
-static void spare_free(struct spare *s)
+void tdp_spare_free(struct tdp_spare *s)
 {
 	while (s->n)
 		free_page((unsigned long)s->table[--s->n]);
@@ -419,7 +413,7 @@ static unsigned int fault_level(const struct tdp *t, const struct tdp_range *r, 
 
 /* The entry for gpa at a level, or at a lower one where tables go on. NULL: a large
  * page is in the way. */
-static u64 *entry_get(struct tdp *t, u64 gpa, unsigned int *level, struct spare *s)
+static u64 *entry_get(struct tdp *t, u64 gpa, unsigned int *level, struct tdp_spare *s)
 {
 	u64 *table = t->root, *e, old;
 
@@ -446,7 +440,7 @@ static u64 *entry_get(struct tdp *t, u64 gpa, unsigned int *level, struct spare 
 }
 
 /* Under the read lock. -EAGAIN: what is there must go first. */
-static int fault_install(struct tdp *t, const struct tdp_range *r, struct fault *f, struct spare *s)
+static int fault_install(struct tdp *t, const struct tdp_range *r, struct fault *f, struct tdp_spare *s)
 {
 	unsigned int level = fault_level(t, r, f);
 	u64 *e = entry_get(t, f->gpa, &level, s), old, new;
@@ -482,7 +476,7 @@ static void mark_dirty(const struct tdp_range *r, u64 gpa)
 	__atomic_fetch_or(&r->dirty[page / 64], 1ull << page % 64, __ATOMIC_SEQ_CST);
 }
 
-static int fault_try(struct tdp *t, struct fault *f, struct spare *s)
+static int fault_try(struct tdp *t, struct fault *f, struct tdp_spare *s)
 {
 	const struct tdp_range *r;
 	int err;
@@ -507,22 +501,20 @@ static int fault_try(struct tdp *t, struct fault *f, struct spare *s)
 	return err;
 }
 
-int tdp_fault(struct tdp *t, u64 gpa, bool write)
+int tdp_fault(struct tdp *t, struct tdp_spare *s, u64 gpa, bool write)
 {
 	struct fault f = { .gpa = gpa, .write = write };
-	struct spare s = { .n = 0 };
 	int err = fault_look(t, &f);
 
 	if (err)
 		return err;
-	err = spare_fill(&s, t->levels - 1);
+	err = spare_fill(s, t->levels - 1);
 	if (!err)
 		err = fault_page(&f);
 	if (!err) {
-		err = fault_try(t, &f, &s);
+		err = fault_try(t, &f, s);
 		put_page(f.page);
 	}
-	spare_free(&s);
 	return err == -EAGAIN ? 0 : err;
 }
 

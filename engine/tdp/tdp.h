@@ -43,6 +43,12 @@ struct tdp {
 	u64 mapped[3];		/* entries of 4K, 2M, 1G; atomic */
 };
 
+/* Empty tables, a vCPU's own: taken with the lock held, when nothing may sleep. */
+struct tdp_spare {
+	u64 *table[5];
+	unsigned int n;
+};
+
 int tdp_init(struct tdp *t, struct vm *vm, unsigned int as, void (*flush)(struct vm *vm));
 void tdp_fini(struct tdp *t);
 
@@ -51,7 +57,8 @@ void tdp_fini(struct tdp *t);
  * try again); -ENOENT: no RAM, or a write to read-only memory: it is MMIO;
  * -EFAULT: the process has no memory there. May sleep.
  */
-int tdp_fault(struct tdp *t, u64 gpa, bool write);
+int tdp_fault(struct tdp *t, struct tdp_spare *s, u64 gpa, bool write);
+void tdp_spare_free(struct tdp_spare *s);
 
 /* struct engine's hooks of the same names. */
 void tdp_memory_changed(struct tdp *t, u64 gpa, u64 len);

@@ -6,11 +6,13 @@
 #include "core/x86/msr.h"
 #include "engine/tdp/tdp.h"
 
+EXPORT_SYMBOL_GPL(hv_has_hypercalls);
 EXPORT_SYMBOL_GPL(msr_read);
 EXPORT_SYMBOL_GPL(tdp_fault);
 EXPORT_SYMBOL_GPL(tdp_fini);
 EXPORT_SYMBOL_GPL(tdp_init);
 EXPORT_SYMBOL_GPL(tdp_memory_changed);
+EXPORT_SYMBOL_GPL(tdp_spare_free);
 EXPORT_SYMBOL_GPL(tdp_write_protect);
 EXPORT_SYMBOL_GPL(vcpu_io_retired);
 EXPORT_SYMBOL_GPL(vcpu_kick);
