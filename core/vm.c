@@ -81,9 +81,12 @@ void vm_free(struct vm *vm)
 	msr_filter_free(vm);
 	hv_vm_fini(vm);
 	irqs_fini(vm);
-	for (u32 i = vm->n_vcpus; i--;)
+	/* An engine may be asked to flush all of them until vm_fini(): each is out
+	 * of sight before it is freed. */
+	for (u32 i = vm->n_vcpus; i--;) {
+		__atomic_store_n(&vm->n_vcpus, i, __ATOMIC_SEQ_CST);
 		vcpu_free(vm->vcpu[i]);
-	vm->n_vcpus = 0;
+	}
 	if (vm->engine->vm_fini)
 		vm->engine->vm_fini(vm);
 	host_free(vm->engine_vm);

@@ -191,7 +191,7 @@ void svm_fpu_to_cpu(struct vcpu *v)
 void svm_fpu_to_guest(struct vcpu *v)
 {
 	struct svm_vcpu *sv = svm_of(v);
-	u64 have = X86_XCR0_ALL & (sv->fpu.xfeatures | 3);
+	u64 have = (3 | X86_XC_AVX) & (sv->fpu.xfeatures | 3);
 	u8 *area;
 
 	if (!sv->fpu_in_cpu)

@@ -204,6 +204,8 @@ static void svm_vcpu_fini(struct vcpu *v)
 {
 	struct svm_vcpu *sv = svm_of(v);
 
+	for (unsigned int as = 0; as < AS_COUNT; as++)
+		tdp_quiesce((struct tdp *)v->vm->engine_vm + as);
 	on_each_cpu(forget, sv, true);
 	fpu_free_guest_fpstate(&sv->fpu);
 	tdp_spare_free(&sv->spare);
@@ -303,12 +305,19 @@ static void svm_cpuid_adjust(u32 leaf, u32 sub, u32 out[4])
 		break;
 	case 7:
 		out[1] &= host[1] | 1u << 1;
-		out[2] &= host[2];
+		out[2] &= host[2] & ~(1u << 3);		/* PKRU is not switched */
 		out[3] &= host[3];
 		break;
 	case 0xd:
-		if (sub == 1)
+		if (sub == 0) {
+			out[0] = 3;			/* x87, SSE */
+			out[1] = out[2] = X86_XSAVE_LEGACY + X86_XSAVE_HEADER;
+		} else if (sub == 1) {
 			out[0] &= host[0];
+			out[1] = X86_XSAVE_LEGACY + X86_XSAVE_HEADER;
+		} else {
+			memset(out, 0, 16);
+		}
 		break;
 	case 0x80000001:
 		out[2] &= host[2];

@@ -230,7 +230,7 @@ static bool age(u64 *table, unsigned int level, u64 base, u64 start, u64 end, bo
 	return young;
 }
 
-static bool age_hva(struct tdp *t, unsigned long start, unsigned long end, bool clear)
+static bool age_hva(struct tdp *t, unsigned long start, unsigned long end, bool clear, bool flush)
 {
 	bool young = false;
 	u64 from, to;
@@ -239,6 +239,8 @@ static bool age_hva(struct tdp *t, unsigned long start, unsigned long end, bool 
 	for (u32 i = 0; i < t->n_ranges; i++)
 		if (range_part(&t->range[i], start, end, &from, &to))
 			young |= age(t->root, t->levels, 0, from, to, clear);
+	if (young && flush)
+		t->flush(t->vm);
 	read_unlock(&t->lock);
 	return young;
 }
@@ -246,23 +248,18 @@ static bool age_hva(struct tdp *t, unsigned long start, unsigned long end, bool 
 static int clear_flush_young(struct mmu_notifier *n, struct mm_struct *mm, unsigned long start,
 			     unsigned long end)
 {
-	struct tdp *t = notifier_tdp(n);
-	bool young = age_hva(t, start, end, true);
-
-	if (young)
-		t->flush(t->vm);
-	return young;
+	return age_hva(notifier_tdp(n), start, end, true, true);
 }
 
 static int clear_young(struct mmu_notifier *n, struct mm_struct *mm, unsigned long start,
 		       unsigned long end)
 {
-	return age_hva(notifier_tdp(n), start, end, true);
+	return age_hva(notifier_tdp(n), start, end, true, false);
 }
 
 static int test_young(struct mmu_notifier *n, struct mm_struct *mm, unsigned long addr)
 {
-	return age_hva(notifier_tdp(n), addr, addr + 1, false);
+	return age_hva(notifier_tdp(n), addr, addr + 1, false, false);
 }
 
 /* The process is gone, its memory about to be. */
@@ -519,6 +516,12 @@ int tdp_fault(struct tdp *t, struct tdp_spare *s, u64 gpa, bool write)
 }
 
 /* --- life --- */
+
+void tdp_quiesce(struct tdp *t)
+{
+	write_lock(&t->lock);
+	write_unlock(&t->lock);
+}
 
 int tdp_init(struct tdp *t, struct vm *vm, unsigned int as, void (*flush)(struct vm *vm))
 {

@@ -60,6 +60,10 @@ void tdp_fini(struct tdp *t);
 int tdp_fault(struct tdp *t, struct tdp_spare *s, u64 gpa, bool write);
 void tdp_spare_free(struct tdp_spare *s);
 
+/* Whoever is flushing, or ageing, has done so: no vCPU that is no longer among the
+ * VM's is looked at after this. */
+void tdp_quiesce(struct tdp *t);
+
 /* struct engine's hooks of the same names. */
 void tdp_memory_changed(struct tdp *t, u64 gpa, u64 len);
 void tdp_write_protect(struct tdp *t, u64 gpa, u64 len);

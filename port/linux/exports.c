@@ -12,6 +12,7 @@ EXPORT_SYMBOL_GPL(tdp_fault);
 EXPORT_SYMBOL_GPL(tdp_fini);
 EXPORT_SYMBOL_GPL(tdp_init);
 EXPORT_SYMBOL_GPL(tdp_memory_changed);
+EXPORT_SYMBOL_GPL(tdp_quiesce);
 EXPORT_SYMBOL_GPL(tdp_spare_free);
 EXPORT_SYMBOL_GPL(tdp_write_protect);
 EXPORT_SYMBOL_GPL(vcpu_io_retired);
