@@ -296,10 +296,10 @@ static void kvm_run_can_be_moved(void)
 /* The number of an eventfd says nothing once it is given to KVM. */
 static void eventfd_may_be_closed(void)
 {
-	/* PIC: all but IRQ 0 masked; sti; hlt */
+	/* PIC: all but IRQ 0 masked; out to 81h; sti; hlt */
 	static const uint8_t waits[] = {
 		0xb0, 0x11, 0xe6, 0x20, 0xb0, 0x20, 0xe6, 0x21, 0xb0, 0x04, 0xe6, 0x21,
-		0xb0, 0x01, 0xe6, 0x21, 0xb0, 0xfe, 0xe6, 0x21, 0xfb, 0xf4, 0xeb, 0xfd,
+		0xb0, 0x01, 0xe6, 0x21, 0xb0, 0xfe, 0xe6, 0x21, 0xe6, 0x81, 0xfb, 0xf4, 0xeb, 0xfd,
 	};
 	struct kvm_irqfd f = { .gsi = 0 };
 	uint64_t one = 1;
@@ -307,6 +307,8 @@ static void eventfd_may_be_closed(void)
 	CHECK(box_open(&b, true, waits, sizeof(waits)));
 	memcpy(b.ram + 0x20 * 4, (uint16_t[]){ 0x3000, 0 }, 4);
 	memcpy(b.ram + 0x3000, talk, sizeof(talk));
+	/* An interrupt before the PIC is set up would be lost. */
+	CHECK(!box_run(&b) && b.run->exit_reason == KVM_EXIT_IO && b.run->io.port == 0x81);
 	f.fd = eventfd(0, 0);
 	CHECK(!ioctl(b.vm, KVM_IRQFD, &f));
 	FAILS(EBUSY, ioctl(b.vm, KVM_IRQFD, &f));
